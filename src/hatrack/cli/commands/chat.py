@@ -1,0 +1,56 @@
+"""``hatrack chat``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hatrack.cli.screen import ProjectOption, progress_console
+
+
+def run(
+    adapter: Annotated[str, typer.Option(help="NAME, NAME@VERSION, or base.")] = "base",
+    project: ProjectOption = Path("."),
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the most likely token.")] = 0.0,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 256,
+) -> None:
+    from hatrack.answering.assistant import Assistant
+    from hatrack.core.chat import Message
+    from hatrack.core.errors import HatrackError
+
+    console = progress_console()
+    assistant = Assistant.open(project, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    assistant.check_name(adapter)
+    console.print(f"Talking with [bold]{adapter}[/bold]. /use NAME switches the adapter, /new forgets, /quit ends.")
+    turns: list[Message] = []
+    while True:
+        try:
+            line = input(f"{adapter}> ").strip()
+        except EOFError:
+            break
+        if line in ("/quit", "/exit"):
+            break
+        if line == "/new":
+            turns = []
+        elif line.startswith("/use "):
+            try:
+                assistant.check_name(line[5:].strip())
+                adapter = line[5:].strip()
+            except HatrackError as error:
+                console.print(f"Error: {error}", markup=False)
+        elif line.startswith("/"):
+            console.print("Commands: /use NAME, /new, /quit")
+        elif line:
+            turns.append(Message("user", line))
+            try:
+                reply = assistant.generate(
+                    turns, adapter, temperature=temperature, max_new_tokens=max_new_tokens, on_text=lambda text: typer.echo(text, nl=False)
+                )
+            except HatrackError as error:
+                turns.pop()
+                console.print(f"Error: {error}", markup=False)
+                continue
+            typer.echo()
+            turns.append(Message("assistant", reply.text))

@@ -1,0 +1,22 @@
+"""``hatrack init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hatrack.cli.screen import ProjectOption, result_console
+
+
+def run(
+    data: Annotated[Path, typer.Argument(help="A .jsonl or .csv file with the examples.")],
+    project: ProjectOption = Path("."),
+    name: Annotated[str, typer.Option(help="The adapter's name.")] = "first",
+    base: Annotated[str, typer.Option(help="The base model: bundled/NAME, a path, or a hub id.")] = "bundled/smollm2-135m-instruct",
+) -> None:
+    from hatrack.workflows.init import write_project
+
+    path, guess = write_project(data, project, name, base)
+    result_console().print(f"{path} written: {guess}\n  next: hatrack check, then hatrack adapt", markup=False)

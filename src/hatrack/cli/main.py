@@ -1,0 +1,113 @@
+"""The entrance: finds the command, imports only its file, and turns every refusal into one message and exit code 2."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import shutil
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from hatrack.core.errors import HatrackError
+from hatrack.core.names import closest
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = {
+    "quickstart": "Make, train and prove three example adapters, in minutes, without a network.",
+    "init": "Start a project: write a hatrack.yaml for a data file.",
+    "check": "Look at the data before training: splits, lengths, labels, trained tokens.",
+    "adapt": "The whole way: check, train, evaluate, and promote what beats the base.",
+    "train": "Train an adapter and register it as a new version.",
+    "eval": "Measure a version against the base on the test rows.",
+    "promote": "Make a version the champion, if its evaluation allows it.",
+    "rollback": "Give the title back to the champion before.",
+    "versions": "List adapters and their versions.",
+    "diff": "Show what differs between two versions.",
+    "ask": "Ask an adapter one question.",
+    "chat": "Talk with an adapter.",
+    "classify": "Label every text of a file.",
+    "methods": "List the training methods.",
+}
+
+
+_HEAD = """Usage: hatrack COMMAND [ARGUMENTS]
+
+  Hatrack: one base model, many hats.
+
+  Train small adapters on your own data, prove them against the base, keep every version, use them side by side.
+
+Options:
+  --version   Print the version and exit.
+  -h, --help  Show this message and exit. `hatrack COMMAND --help` explains one command.
+
+Commands:"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command line; never returns.
+
+    Exit codes: 0 done, 1 not proven (an evaluation that did not pass), 2 refused, 130 interrupted.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    # Notices of the libraries to their own developers; a user can do nothing about them.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|torch|peft|accelerate")
+    try:
+        _dispatch(given)
+    except HatrackError as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # before rich is imported, and exactly as written
+        sys.exit(2)
+    except (KeyboardInterrupt, _Interrupted):
+        print("Interrupted. A training run goes on where it was when the same command is run again.", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+def _dispatch(given: list[str]) -> None:
+    first = given[0] if given else "--help"
+    if first in ("-h", "--help"):
+        print(_help())  # noqa: T201
+    elif first == "--version":
+        from hatrack import __version__
+
+        print(f"hatrack {__version__}")  # noqa: T201
+    elif first in COMMANDS:
+        # Each command is a Typer program of its own: nothing of the others is imported.
+        import typer
+
+        module = importlib.import_module(f"hatrack.cli.commands.{first}")
+        program = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        program.command(help=COMMANDS[first], context_settings={"help_option_names": ["-h", "--help"]})(_interruptible(module.run))
+        program(args=given[1:], prog_name=f"hatrack {first}")
+    else:
+        near = closest(first, COMMANDS, 1)
+        raise HatrackError(
+            "there is no such command", given=first, fix=f"did you mean `hatrack {near[0]}`?" if near else "run `hatrack --help`"
+        )
+
+
+def _help() -> str:
+    width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+    lines = [_HEAD]
+    for name, text in COMMANDS.items():
+        lines += textwrap.wrap(text, width, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14)
+    return "\n".join(lines)
+
+
+def _interruptible(run: Callable[..., None]) -> Callable[..., None]:
+    """Typer would print "Aborted" for Ctrl-C; ours says that nothing is lost."""
+
+    @functools.wraps(run)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            run(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            raise _Interrupted from error
+
+    return wrapped
+
+
+class _Interrupted(Exception):
+    """Ctrl-C on its way through Typer."""

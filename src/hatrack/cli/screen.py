@@ -1,0 +1,37 @@
+"""What commands share on the screen: the project option, progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["JsonOption", "ProjectOption", "print_json", "progress_console", "result_console"]
+
+ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The project's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def progress_console() -> Console:
+    """Progress, notes and warnings: on stderr, so that results can be piped."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def result_console() -> Console:
+    """Results: on stdout; wide enough for tables where there is no screen."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=140)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for programs."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

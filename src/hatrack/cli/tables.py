@@ -1,0 +1,91 @@
+"""The tables people read: an evaluation against the base, and the versions of an adapter."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from hatrack.core.lineage import Comparison, EvalReport, Score, SystemScores
+
+__all__ = ["report_tables", "summary_table"]
+
+_SHOWN = {"accuracy": "accuracy", "macro_f1": "macro-F1", "token_f1": "token F1", "format": "format"}
+
+
+def report_tables(report: EvalReport) -> tuple[Table, Table]:
+    """Every side's scores, and every difference with its interval and p-value."""
+    confidence = report.comparisons[0].interval.confidence
+    names = [name for name in _SHOWN if name in report.systems[0].scores]
+    scores = Table(title=f"{report.adapter}: {report.rows} test rows", title_justify="left")
+    scores.add_column("")
+    for name in names:
+        scores.add_column(f"{_SHOWN[name]} ({confidence:.0%} interval)", justify="right")
+    for heading in ("latency p50 ms", "p95 ms", "prompt tokens", "answer tokens"):
+        scores.add_column(heading, justify="right")
+    for system in report.systems:
+        scores.add_row(
+            system.description,
+            *(_score(system.scores[name]) for name in names),
+            *_costs(system),
+            style="bold" if system.name == "adapter" else "",
+        )
+    differences = Table(title="adapter minus base", title_justify="left")
+    for heading, side in (
+        ("", "left"),
+        ("against", "left"),
+        ("difference", "right"),
+        (f"{confidence:.0%} BCa interval", "right"),
+        ("McNemar p", "right"),
+    ):
+        differences.add_column(heading, justify="right" if side == "right" else "left")
+    for c in report.comparisons:
+        differences.add_row(_SHOWN.get(c.metric, c.metric.replace("_", " ")), c.base, *_difference(c), style=_colour(c))
+    return scores, differences
+
+
+def summary_table(reports: list[EvalReport], title: str) -> Table:
+    """One line for each adapter: the better base figure, the adapter, the gain."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("adapter", "rows", "metric", "base", "adapter ", "gain", "interval", "p", "format", "verdict"):
+        table.add_column(heading, justify="left" if heading in ("adapter", "metric", "verdict") else "right")
+    for report in reports:
+        gain = report.comparison(report.metric)
+        adapter, base = report.system("adapter"), report.system(report.best_base)
+        table.add_row(
+            report.adapter,
+            str(report.rows),
+            report.metric,
+            f"{base.scores[report.metric].value:.3f}",
+            f"{adapter.scores[report.metric].value:.3f}",
+            f"{gain.difference:+.3f}",
+            f"{gain.interval.low:+.3f} to {gain.interval.high:+.3f}",
+            _p(gain.p_value),
+            f"{adapter.scores['format'].value:.3f}" if "format" in adapter.scores else "-",
+            "[green]better than the base[/green]" if report.passed else "[red]not proven[/red]",
+        )
+    return table
+
+
+def _score(score: Score) -> str:
+    text = f"{score.value:.3f}"
+    return text + (f" ({score.interval.low:.3f} to {score.interval.high:.3f})" if score.interval else "")
+
+
+def _costs(system: SystemScores) -> list[str]:
+    return [f"{system.latency_p50_ms:.0f}", f"{system.latency_p95_ms:.0f}", f"{system.prompt_tokens:.1f}", f"{system.answer_tokens:.1f}"]
+
+
+def _difference(c: Comparison) -> list[str]:
+    digits = 3 if c.higher_is_better else 1
+    return [f"{c.difference:+.{digits}f}", f"{c.interval.low:+.{digits}f} to {c.interval.high:+.{digits}f}", _p(c.p_value)]
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _colour(c: Comparison) -> str:
+    if c.significant_gain:
+        return "green"
+    return "red" if c.significant_loss else ""

@@ -1,0 +1,145 @@
+"""The one config file: what a project's ``hatrack.yaml`` may say, with a sentence of help for every key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from hatrack.core.names import BASE, NAME_RULE, valid_name
+
+__all__ = [
+    "AdapterConfig",
+    "Checks",
+    "Columns",
+    "DataFiles",
+    "GateRules",
+    "ProjectConfig",
+    "Strict",
+    "Task",
+    "TrainSettings",
+]
+
+Task = Literal["instruct", "classify", "classify-by-text"]
+
+
+class Strict(BaseModel):
+    """Base of all config: unknown keys are refused, values do not change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataFiles(Strict):
+    """Where the rows are: one file to be split, or files already split."""
+
+    train: str = Field(description="Training rows: a .jsonl or .csv file, relative to the project's folder.")
+    validation: str | None = Field(None, description="Validation rows; without it they are split off the training rows.")
+    test: str | None = Field(None, description="Test rows; without it they are split off the training rows.")
+    format: Literal["auto", "jsonl", "csv"] = Field("auto", description="How to read the files; auto goes by the file's ending.")
+
+
+class Columns(Strict):
+    """Which column of the file plays which part."""
+
+    text: str = Field("text", description="Classification: the column to be classified.")
+    label: str = Field("label", description="Classification: the column that holds the label.")
+    prompt: str = Field("prompt", description="Instruct: the column that holds the user's turn.")
+    response: str = Field("response", description="Instruct: the column that holds the answer to learn.")
+    messages: str = Field("messages", description="Instruct: the column that holds a whole conversation, used when it is present.")
+    id: str | None = Field("id", description="A unique id for each row; null when there is none.")
+    group: str | None = Field(None, description="Rows with the same value stay in the same split (a contract, a patient).")
+
+
+class Checks(Strict):
+    """When data is refused instead of trained on."""
+
+    max_truncated: float = Field(0.01, ge=0, le=1, description="Largest share of rows that may be cut at max_length.")
+    max_rejected: float = Field(0.01, ge=0, le=1, description="Largest share of invalid rows that may be left out.")
+    max_conflicts: float = Field(0.05, ge=0, le=1, description="Largest share of rows whose text also occurs with another label.")
+    max_row_bytes: int = Field(1_000_000, ge=1_000, description="Largest size of one row of the file, in bytes.")
+    leaks: Literal["refuse", "drop"] = Field("refuse", description="Training rows that also stand in the test set: refuse, or drop them.")
+    drop_unknown_test_labels: bool = Field(False, description="Leave out test rows whose label never occurs in training.")
+    near_duplicates: float = Field(0.9, gt=0, le=1, description="Jaccard similarity from which two texts count as one cluster.")
+
+
+class TrainSettings(Strict):
+    """The training loop. A null takes the default of the method and the task."""
+
+    epochs: float = Field(3, gt=0, description="Passes over the training rows, at most; early stopping may end sooner.")
+    learning_rate: float | None = Field(None, gt=0, description="Peak learning rate; null: the method's own tested default.")
+    batch_size: int = Field(16, ge=1, description="Rows in one forward pass.")
+    accumulation: int = Field(1, ge=1, description="Forward passes for one optimizer step; the loss does not depend on it.")
+    max_length: int = Field(512, ge=8, description="Longest row in tokens; what is longer is cut, see checks.max_truncated.")
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="How the learning rate falls afterwards.")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay on the adapter's weights.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing, for task classify.")
+    evals_per_epoch: int = Field(1, ge=1, description="How often validation loss is measured and a checkpoint is written.")
+    patience: int = Field(2, ge=1, description="Stop after so many validations without a lower loss.")
+    seed: int = Field(13, ge=0, lt=2**32, description="Covers the split, the adapter's start values and the order of rows.")
+    last_turn_only: bool = Field(False, description="Train only the last assistant turn of a conversation.")
+
+
+class AdapterConfig(Strict):
+    """One hat: the data it learns from, what it is for, and how it is trained."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    data: DataFiles = Field(description="The data file, or {train, validation, test}.")
+    columns: Columns = Field(Columns(), description="Which columns of the file to use.")
+    task: Task = Field(description="classify (encoder with a head), classify-by-text (the label is generated), instruct.")
+    method: str = Field("lora", description="How the adapter is trained; its options (r, alpha, ...) stand beside this key.")
+    system: str | None = Field(None, description="System prompt in training, evaluation and use.")
+    labels: tuple[str, ...] | None = Field(None, description="All labels that may occur; null: those found in the training rows.")
+    answer_schema: dict[str, Any] | None = Field(None, description="Instruct: JSON schema every answer must satisfy.")
+    split: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="Shares of train, validation and test.")
+    checks: Checks = Field(Checks(), description="Limits beyond which the data is refused.")
+    train: TrainSettings = Field(TrainSettings(), description="The training loop.")
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _a_path_is_enough(cls, value: Any) -> Any:
+        return {"train": value} if isinstance(value, str) else value
+
+    @field_validator("split")
+    @classmethod
+    def _shares_sum_to_one(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if any(share <= 0 for share in value) or abs(sum(value) - 1) > 1e-6:
+            raise ValueError(f"shares must be positive and sum to 1, these sum to {sum(value):g}")
+        return value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The method's own keys, as written; the method's option model checks them."""
+        return dict(self.model_extra or {})
+
+
+class GateRules(Strict):
+    """What a version must show before it may become champion."""
+
+    metric: str | None = Field(None, description="The metric that must rise; null: the first of the task (accuracy, token_f1).")
+    min_gain: float = Field(0.0, ge=0, description="The lower end of the gain's interval must be above this.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence of the intervals.")
+    no_worse: tuple[str, ...] = Field(("format",), description="Metrics that must not fall significantly.")
+
+
+class ProjectConfig(Strict):
+    """The whole file."""
+
+    base: str = Field("bundled/smollm2-135m-instruct", description="The base model: bundled/NAME, a hub id, or a path.")
+    adapters: dict[Annotated[str, Field(description="The adapter's name.")], AdapterConfig] = Field(
+        description="One entry for each adapter, by name."
+    )
+    gate: GateRules = Field(GateRules(), description="What promote asks for.")
+
+    @model_validator(mode="after")
+    def _names_are_valid(self) -> ProjectConfig:
+        for name in self.adapters:
+            if name == BASE:
+                raise ValueError("'base' is the name of the unadapted model; choose another name")
+            if not valid_name(name):
+                raise ValueError(f"adapter name {name!r} is not of the form {NAME_RULE}")
+        if not self.adapters:
+            raise ValueError("adapters is empty; at least one is needed")
+        return self

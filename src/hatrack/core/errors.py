@@ -1,0 +1,194 @@
+"""Every way Hatrack can refuse, on one screen.
+
+HatrackError                      a fault with: what, given, allowed, fix
+├── ConfigError                   hatrack.yaml cannot be used; all its faults together
+├── ModelError
+│   ├── ModelNotFound             no such base model
+│   ├── ModelCorrupt              the files are there and cannot be read
+│   ├── HashMismatch              the files are not the ones that were pinned
+│   └── HubUnreachable            a hub id was asked for and there is no network
+├── DataError                     a file, a row or a split cannot be trained on
+│   ├── DataFileError             missing, empty, unreadable, wrong format
+│   ├── RowErrors                 numbered rows with their reasons; a reject file
+│   └── CheckFailed               F01 to F08: the data would train something else than asked
+├── TemplateError                 messages cannot be rendered into tokens and a mask
+├── TrainingError
+│   ├── TargetsNotFound           target_modules match nothing
+│   └── NonFiniteLoss             the loss became NaN or infinite
+├── AdapterError
+│   ├── AdapterNotFound           unknown name or version (a LookupError)
+│   ├── AdapterMismatch           trained for another base or another template
+│   └── AdapterBroken             files damaged, foreign keys, probe not reproduced
+├── EvaluationError               nothing to compare, or not comparable
+├── PromotionRefused              the evidence does not allow it
+├── StorageError                  disk full, folder not writable
+└── MissingExtra                  an optional dependency is not installed
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AdapterBroken",
+    "AdapterError",
+    "AdapterMismatch",
+    "AdapterNotFound",
+    "CheckFailed",
+    "ConfigError",
+    "DataError",
+    "DataFileError",
+    "EvaluationError",
+    "HashMismatch",
+    "HatrackError",
+    "HubUnreachable",
+    "MissingExtra",
+    "ModelCorrupt",
+    "ModelError",
+    "ModelNotFound",
+    "NonFiniteLoss",
+    "PromotionRefused",
+    "RowErrors",
+    "StorageError",
+    "TargetsNotFound",
+    "TemplateError",
+    "TrainingError",
+]
+
+
+class HatrackError(Exception):
+    """A refusal a user can act on.
+
+    Args:
+        what: one sentence: what cannot be done.
+        given: what was found, as the user would recognise it.
+        allowed: what would have been accepted.
+        fix: what to do next, if possible a command.
+    """
+
+    def __init__(self, what: str, *, given: str = "", allowed: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.given = given
+        self.allowed = allowed
+        self.fix = fix
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        for label, value in (("given", self.given), ("allowed", self.allowed), ("do", self.fix)):
+            if value:
+                parts.append(f"  {label + ':':<9}{value}")
+        return "\n".join(parts)
+
+
+class ConfigError(HatrackError):
+    """The config file cannot be used. ``faults`` holds every fault found, one sentence each."""
+
+    def __init__(self, what: str, *, faults: tuple[str, ...] = (), given: str = "", allowed: str = "", fix: str = ""):
+        super().__init__(what, given=given, allowed=allowed, fix=fix)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        head, *rest = super().__str__().split("\n")
+        return "\n".join([head, *(f"  - {fault}" for fault in self.faults), *rest])
+
+
+class ModelError(HatrackError):
+    """A base model cannot be had."""
+
+
+class ModelNotFound(ModelError, LookupError):
+    """No base model of this name is here."""
+
+
+class ModelCorrupt(ModelError):
+    """The model's files are present and cannot be read."""
+
+
+class HashMismatch(ModelError):
+    """A pinned file has another content than the one that was tested."""
+
+
+class HubUnreachable(ModelError):
+    """The model is on a hub and the hub does not answer."""
+
+
+class DataError(HatrackError):
+    """The data cannot be used for training or evaluation."""
+
+
+class DataFileError(DataError):
+    """A data file is missing, empty, unreadable or of another format."""
+
+
+class RowErrors(DataError):
+    """Rows that cannot be used. ``rows`` holds ``(row number from 1, reason)``."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        rows: tuple[tuple[int, str], ...] = (),
+        given: str = "",
+        allowed: str = "",
+        fix: str = "",
+    ):
+        super().__init__(what, given=given, allowed=allowed, fix=fix)
+        self.rows = rows
+
+    def __str__(self) -> str:
+        head, *rest = super().__str__().split("\n")
+        shown = [f"  row {number}: {reason}" for number, reason in self.rows[:5]]
+        if len(self.rows) > len(shown):
+            shown.append(f"  ... and {len(self.rows) - len(shown)} more")
+        return "\n".join([head, *shown, *rest])
+
+
+class CheckFailed(DataError):
+    """Training on this data would silently train something else than what was asked for."""
+
+
+class TemplateError(HatrackError):
+    """The chat template cannot turn these messages into tokens and a training mask."""
+
+
+class TrainingError(HatrackError):
+    """Training cannot start or cannot go on."""
+
+
+class TargetsNotFound(TrainingError, LookupError):
+    """``target_modules`` or ``layers`` name modules the base does not have."""
+
+
+class NonFiniteLoss(TrainingError):
+    """The training loss became NaN or infinite."""
+
+
+class AdapterError(HatrackError):
+    """An adapter cannot be used."""
+
+
+class AdapterNotFound(AdapterError, LookupError):
+    """No adapter, version or alias of this name is registered."""
+
+
+class AdapterMismatch(AdapterError):
+    """The adapter was trained for another base or with another template."""
+
+
+class AdapterBroken(AdapterError):
+    """The adapter's files are damaged, carry foreign keys, or do not act as they did at training."""
+
+
+class EvaluationError(HatrackError):
+    """There is nothing to compare, or the two sides are not comparable."""
+
+
+class PromotionRefused(HatrackError):
+    """The evaluation report does not allow this promotion."""
+
+
+class StorageError(HatrackError):
+    """The disk refused: full, read-only, or not permitted."""
+
+
+class MissingExtra(HatrackError, ImportError):
+    """An optional dependency is not installed."""

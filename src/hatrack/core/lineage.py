@@ -1,0 +1,140 @@
+"""Frozen records that travel to the right along the journey: what a version is, and what was measured of it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hatrack.core.digest import sha256_json
+
+__all__ = ["Comparison", "DataRecord", "EvalReport", "Interval", "Manifest", "Score", "SystemScores", "adapter_digest"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Interval(_Record):
+    """A two-sided confidence interval."""
+
+    low: float
+    high: float
+    confidence: float = 0.95
+
+
+class Score(_Record):
+    """One metric of one system on the test rows."""
+
+    value: float
+    interval: Interval | None = None
+
+
+class SystemScores(_Record):
+    """Everything measured of one side of a comparison.
+
+    ``latency_p50_ms`` and ``latency_p95_ms`` are of single requests, one after the other, on ``latency_rows`` rows.
+    ``prompt_tokens`` and ``answer_tokens`` are means per row.
+    """
+
+    name: str
+    description: str
+    scores: dict[str, Score]
+    latency_p50_ms: float
+    latency_p95_ms: float
+    latency_rows: int
+    prompt_tokens: float
+    answer_tokens: float
+
+
+class Comparison(_Record):
+    """Adapter minus base, for one metric, on the same rows.
+
+    ``p_value`` is the exact McNemar test where the metric is right-or-wrong for each row, else None.
+    """
+
+    metric: str
+    base: str
+    difference: float
+    interval: Interval
+    p_value: float | None = None
+    higher_is_better: bool = True
+
+    @property
+    def significant_gain(self) -> bool:
+        """The whole interval lies on the better side of zero."""
+        return self.interval.low > 0 if self.higher_is_better else self.interval.high < 0
+
+    @property
+    def significant_loss(self) -> bool:
+        """The whole interval lies on the worse side of zero."""
+        return self.interval.high < 0 if self.higher_is_better else self.interval.low > 0
+
+
+class EvalReport(_Record):
+    """An adapter version against its base on the same test rows: the evidence that promotion asks for."""
+
+    kind: Literal["hatrack.eval/1"] = "hatrack.eval/1"
+    adapter: str
+    adapter_digest: str
+    test_digest: str
+    rows: int
+    task: str
+    metric: str = Field(description="The metric the gate reads.")
+    systems: tuple[SystemScores, ...]
+    best_base: str = Field(description="Name of the base figure that is hardest to beat, by the gate's metric.")
+    comparisons: tuple[Comparison, ...]
+    passed: bool
+    reasons: tuple[str, ...] = Field(description="Why the gate said so, one sentence each.")
+    seed: int
+    created: str
+
+    def system(self, name: str) -> SystemScores:
+        """The scores of one side, by name."""
+        return next(system for system in self.systems if system.name == name)
+
+    def comparison(self, metric: str, base: str | None = None) -> Comparison:
+        """The comparison for ``metric`` against ``base`` (default: the best one)."""
+        wanted = base or self.best_base
+        return next(c for c in self.comparisons if c.metric == metric and c.base == wanted)
+
+
+class DataRecord(_Record):
+    """What an adapter was trained on, by content."""
+
+    digest: str
+    train_digest: str
+    validation_digest: str
+    test_digest: str
+    rows: dict[str, int]
+    rejected: int
+    source_files: dict[str, str] = Field(description="File name to SHA-256 of its bytes.")
+
+
+class Manifest(_Record):
+    """The record of one immutable adapter version."""
+
+    kind: Literal["hatrack.adapter/1"] = "hatrack.adapter/1"
+    name: str
+    version: str
+    digest: str
+    base: str
+    base_fingerprint: str
+    template_hash: str
+    weights_digest: str
+    config: dict[str, Any] = Field(description="Everything that decides how the adapter behaves; part of the digest.")
+    data: DataRecord
+    seed: int
+    parent: str | None = Field(description="Digest of the version before this one.")
+    training: dict[str, float] = Field(description="Measured: seconds, steps, tokens per second, peak memory, losses.")
+    libraries: dict[str, str]
+    files: dict[str, str] = Field(description="File name to SHA-256: the blobs of this version.")
+    created: str
+
+
+def adapter_digest(weights_digest: str, config: dict[str, Any], base_fingerprint: str, template_hash: str) -> str:
+    """The identity of an adapter: weights, canonical config, base and template.
+
+    A change of any of the four is another adapter; the same four are the same adapter wherever they were made.
+    """
+    return sha256_json({"weights": weights_digest, "config": config, "base": base_fingerprint, "template": template_hash})

@@ -1,0 +1,49 @@
+"""Where a project keeps what: the only place that knows the names inside ``.hatrack/``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Project", "cache_home"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folder that holds ``hatrack.yaml``."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """Everything Hatrack writes; never committed."""
+        return self.root / ".hatrack"
+
+    @property
+    def database(self) -> Path:
+        """Where versions, aliases and reports are recorded."""
+        return self.state / "registry.db"
+
+    @property
+    def blobs(self) -> Path:
+        """Content-addressed files."""
+        return self.state / "blobs"
+
+    @property
+    def runs(self) -> Path:
+        """Checkpoints, curves and prepared data of training runs, by run key."""
+        return self.state / "runs"
+
+    @property
+    def rejects(self) -> Path:
+        """Rows that were left out, with their reasons."""
+        return self.state / "rejects"
+
+
+def cache_home() -> Path:
+    """Converted base models, shared by all projects: ``$HATRACK_CACHE``, else the user's cache folder."""
+    chosen = os.environ.get("HATRACK_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hatrack"

@@ -1,0 +1,1 @@
+"""From files to checked, split and hashed examples."""

@@ -1,0 +1,71 @@
+"""Rows on their way from a file to training: raw, then mapped, then split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hatrack.core.chat import Message
+
+__all__ = ["Example", "RawRow", "RowFault", "Splits", "normalised"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One record of a file: its number from 1 and its columns."""
+
+    number: int
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """A row that cannot be used, and why. ``excerpt`` is the beginning of what stands there."""
+
+    number: int
+    reason: str
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One thing to learn.
+
+    Attributes:
+        row: number of the row in its file, from 1.
+        text: what is classified, or the first user turn.
+        label: the class; empty for instruct.
+        messages: the conversation, for instruct.
+        group: rows of one group stay in one split.
+    """
+
+    row: int
+    id: str
+    text: str
+    label: str = ""
+    messages: tuple[Message, ...] = ()
+    group: str = ""
+
+    def content(self) -> dict[str, Any]:
+        """What counts for the digest of a data set: not where the row stood."""
+        return {"id": self.id, "text": self.text, "label": self.label, "messages": [m.as_dict() for m in self.messages]}
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Examples in their three parts."""
+
+    train: Sequence[Example]
+    validation: Sequence[Example]
+    test: Sequence[Example]
+
+    def items(self) -> list[tuple[str, Sequence[Example]]]:
+        """Name and rows of each part."""
+        return [("train", self.train), ("validation", self.validation), ("test", self.test)]
+
+
+def normalised(text: str) -> str:
+    """Text without case, punctuation and white space differences: equal here means the same text to a reader."""
+    words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()
+    return " ".join(words) or " ".join(text.split())

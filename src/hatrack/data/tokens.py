@@ -1,0 +1,105 @@
+"""What a causal base will really be trained on, token by token: the checks F01 to F07, before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hatrack.core.chat import Message
+from hatrack.core.config import AdapterConfig
+from hatrack.core.errors import CheckFailed, RowErrors, TemplateError
+from hatrack.data.records import Example
+from hatrack.models.render import ChatRenderer, Rendered
+
+__all__ = ["TokenReport", "check_truncation", "conversation", "render_examples", "token_report"]
+
+
+@dataclass(frozen=True)
+class TokenReport:
+    """Lengths in tokens and what of them is trained."""
+
+    rows: int
+    tokens: int
+    trained: int
+    quantiles: dict[str, int]
+    truncated: int
+
+    @property
+    def trained_share(self) -> float:
+        """Part of all tokens that carry a label."""
+        return self.trained / max(self.tokens, 1)
+
+
+def conversation(example: Example, config: AdapterConfig) -> tuple[Message, ...]:
+    """The messages of an example; a label that is to be generated becomes the assistant's turn."""
+    if config.task == "instruct":
+        return example.messages
+    turns = (Message("user", example.text), Message("assistant", example.label))
+    return (Message("system", config.system), *turns) if config.system else turns
+
+
+def render_examples(examples: Sequence[Example], config: AdapterConfig, renderer: ChatRenderer) -> list[Rendered]:
+    """Render every example for training; refuse rows in which nothing would be learned (F01, F02).
+
+    Raises:
+        RowErrors: rows that cannot be rendered, have no trained token, or whose last trained token does not stop.
+        CheckFailed: more rows than ``checks.max_truncated`` are longer than ``train.max_length`` (F07).
+    """
+    rendered: list[Rendered] = []
+    faults: list[tuple[int, str]] = []
+    for example in examples:
+        try:
+            one = renderer.example(conversation(example, config), config.train.max_length, last_turn_only=config.train.last_turn_only)
+        except TemplateError as error:
+            faults.append((example.row, f"{error.what} ({error.given})"))
+            continue
+        fault = _unlearnable(one, renderer)
+        if fault:
+            faults.append((example.row, fault))
+        rendered.append(one)
+    if faults:
+        raise RowErrors(
+            f"{len(faults)} of {len(examples)} rows cannot be trained on",
+            rows=tuple(faults),
+            allowed="every row ends in a trained stop token and fits in train.max_length",
+            fix="correct these rows, or raise train.max_length",
+        )
+    check_truncation(sum(one.shortened for one in rendered), len(rendered), config)
+    return rendered
+
+
+def token_report(rendered: Sequence[Rendered]) -> TokenReport:
+    """Lengths and trained share of rendered rows."""
+    return _report([len(one.ids) for one in rendered], sum(one.trained for one in rendered), sum(one.shortened for one in rendered))
+
+
+def check_truncation(truncated: int, rows: int, config: AdapterConfig) -> None:
+    """More than a few cut rows need a yes (F07).
+
+    Raises:
+        CheckFailed: the share is above ``checks.max_truncated``.
+    """
+    if truncated > config.checks.max_truncated * rows:
+        raise CheckFailed(
+            f"{truncated} of {rows} rows are longer than train.max_length and would be cut",
+            given=f"{truncated / rows:.1%} of the rows at max_length {config.train.max_length}",
+            allowed=f"{config.checks.max_truncated:.1%} (checks.max_truncated)",
+            fix="raise train.max_length, or accept the loss by raising checks.max_truncated",
+        )
+
+
+def _unlearnable(one: Rendered, renderer: ChatRenderer) -> str:
+    trained = [token for token, kept in zip(one.ids, one.mask, strict=True) if kept]
+    if not trained:
+        return "no token of this row is trained; its loss would be 0"
+    if trained[-1] not in renderer.stop_ids:
+        return "the last trained token is no stop token; the model would not learn to stop"
+    if not any(token not in renderer.stop_ids for token in trained):
+        return "only the stop token of this row is trained; the answer is empty"
+    return ""
+
+
+def _report(lengths: list[int], trained: int, truncated: int) -> TokenReport:
+    ordered = sorted(lengths) or [0]
+    at = {name: ordered[min(len(ordered) - 1, int(q * len(ordered)))] for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+    return TokenReport(len(lengths), sum(lengths), trained, {**at, "max": ordered[-1]}, truncated)

@@ -1,0 +1,1 @@
+"""An adapter against its base, with honest statistics."""

@@ -1,0 +1,67 @@
+"""Metrics: what is right, for each row, and what that adds up to. Every one works on resampled rows too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from hatrack.core.plugins import Plugins
+
+__all__ = ["METRICS", "Answers", "Metric", "Rows"]
+
+Rows = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one system answered to the test rows, and what would have been right.
+
+    Attributes:
+        given: the answers as text, white space at the ends removed.
+        expected: the right ones.
+        labels: all classes; empty for instruct.
+        answer_schema: JSON schema that answers must satisfy, if any.
+    """
+
+    given: Sequence[str]
+    expected: Sequence[str]
+    labels: tuple[str, ...] = ()
+    answer_schema: dict[str, Any] | None = None
+
+
+class Metric(Protocol):
+    """One figure of merit, higher is better.
+
+    ``rows`` turns answers into an array ``[n, k]``, ``total`` turns any selection of those rows into the figure: so the
+    bootstrap resamples rows without scoring them again.
+    """
+
+    name: str
+    right_or_wrong: bool  # one 0/1 column: McNemar's test applies
+
+    def applies(self, answers: Answers) -> bool:
+        """Whether the figure means anything for these answers."""
+        ...
+
+    def rows(self, answers: Answers) -> Rows:
+        """``[n, k]``: what is known of each row."""
+        ...
+
+    def total(self, rows: Rows) -> float:
+        """The figure over the given rows."""
+        ...
+
+
+METRICS: Plugins[type[Metric]] = Plugins(
+    "metric",
+    {
+        "accuracy": "hatrack.evaluation.metrics.classification:Accuracy",
+        "macro_f1": "hatrack.evaluation.metrics.classification:MacroF1",
+        "format": "hatrack.evaluation.metrics.format:Format",
+        "token_f1": "hatrack.evaluation.metrics.overlap:TokenF1",
+    },
+)

@@ -1,0 +1,170 @@
+"""The sides of a comparison: an adapter, and its base given its best honest chance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from hatrack.core.chat import Message
+from hatrack.data.records import Example
+from hatrack.models.adapters.folder import AdapterCard
+from hatrack.models.causal import Sampling, generate
+from hatrack.models.encoder import CosineHead, class_centroids
+from hatrack.models.host import ModelHost
+from hatrack.models.label_scoring import build_trie, score_labels
+from hatrack.models.render import ChatRenderer
+
+__all__ = ["ADAPTER", "SystemOutput", "run_systems"]
+
+ADAPTER = "adapter"
+LATENCY_ROWS = 20
+_ANSWER_TOKENS = 256
+
+
+@dataclass(frozen=True)
+class SystemOutput:
+    """What one system answered and what it took."""
+
+    name: str
+    description: str
+    answers: tuple[str, ...]
+    prompt_tokens: tuple[int, ...]
+    answer_tokens: tuple[int, ...]
+    latencies_ms: tuple[float, ...]  # single requests on the first rows, see LATENCY_ROWS
+
+
+@dataclass(frozen=True)
+class _System:
+    name: str
+    description: str
+    adapter: str  # key on the host
+    answer: Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]
+
+
+def run_systems(
+    host: ModelHost, key: str, test: Sequence[Example], train: Sequence[Example], report: Callable[[str], None]
+) -> list[SystemOutput]:
+    """Let the adapter ``key`` and the base answer ``test``. ``train`` is what a base classifier may take centroids from."""
+    card = host.adapters[key].card
+    systems = _encoder_systems(host, key, train) if card.task == "classify" else _causal_systems(host, key, card)
+    outputs = []
+    for system in systems:
+        report(f"{system.description}: {len(test)} rows")
+        with host.using(system.adapter):
+            texts, prompt_tokens, answer_tokens = system.answer(test)
+            latencies = []
+            for example in test[:LATENCY_ROWS]:
+                start = time.perf_counter()
+                system.answer([example])
+                latencies.append(1000 * (time.perf_counter() - start))
+        outputs.append(
+            SystemOutput(
+                system.name,
+                system.description,
+                tuple(t.strip() for t in texts),
+                tuple(prompt_tokens),
+                tuple(answer_tokens),
+                tuple(latencies),
+            )
+        )
+    return outputs
+
+
+def _causal_systems(host: ModelHost, key: str, card: AdapterCard) -> list[_System]:
+    if card.task == "instruct":
+        asked = lambda example: tuple(m for m in example.messages[:-1])  # noqa: E731  # two prompts of one line each
+        return [
+            _System("base", "base, same prompt", "base", _generating(host, card, asked)),
+            _System(ADAPTER, "adapter", key, _generating(host, card, asked)),
+        ]
+    plain = lambda example: _classify_messages(example.text, card.system)  # noqa: E731
+    listed = lambda example: _classify_messages(example.text, _listing(card))  # noqa: E731
+    return [
+        _System("base-prompted", "base, labels listed in the prompt", "base", _generating(host, card, listed)),
+        _System("base-scored", "base, labels listed, each label scored", "base", _scoring(host, card, listed)),
+        _System(ADAPTER, "adapter, generating", key, _generating(host, card, plain)),
+        _System("adapter-scored", "adapter, each label scored", key, _scoring(host, card, plain)),
+    ]
+
+
+def _classify_messages(text: str, system: str | None) -> tuple[Message, ...]:
+    return (*((Message("system", system),) if system else ()), Message("user", text))
+
+
+def _listing(card: AdapterCard) -> str:
+    """The instruction that gives an unadapted base its best chance: all labels, and how to answer."""
+    task = (card.system or "Classify the text.").rstrip()
+    return f"{task}\nAnswer with exactly one of these labels and nothing else:\n" + "\n".join(card.labels)
+
+
+Prompt = Callable[[Example], tuple[Message, ...]]
+Answer = Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]
+
+
+def _generating(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
+    renderer = host.renderer
+    longest = max((len(renderer.encode(label)) for label in card.labels), default=_ANSWER_TOKENS)
+    sampling = Sampling(max_new_tokens=longest + 2)  # room for the stop token, and to see an answer that runs on
+
+    def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
+        prompts = _prompts(renderer, card, prompt, examples)
+        generated = generate(host.module, prompts, renderer.stop_ids, sampling)
+        return [renderer.decode(g.ids) for g in generated], [len(p) for p in prompts], [len(g.ids) for g in generated]
+
+    return answer
+
+
+def _scoring(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
+    renderer = host.renderer
+    stop = min(renderer.stop_ids)
+    ids = [[*renderer.encode(label), stop] for label in card.labels]
+    trie = build_trie(ids)
+
+    def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
+        prompts = _prompts(renderer, card, prompt, examples)
+        best = score_labels(host.module, prompts, trie).argmax(dim=1).tolist()
+        return [card.labels[i] for i in best], [len(p) for p in prompts], [len(ids[i]) - 1 for i in best]
+
+    return answer
+
+
+def _prompts(renderer: ChatRenderer, card: AdapterCard, prompt: Prompt, examples: Sequence[Example]) -> list[tuple[int, ...]]:
+    # max_length bounds what the adapter was trained on; the base's list of labels comes on top of it
+    own = len(renderer.prompt(_classify_messages("", card.system)).ids)
+    extra = max(0, len(renderer.prompt(prompt(examples[0])[:1]).ids) - own) if card.task == "classify-by-text" else 0
+    return [renderer.prompt(prompt(example), card.max_length + extra).ids for example in examples]
+
+
+def _encoder_systems(host: ModelHost, key: str, train: Sequence[Example]) -> list[_System]:
+    adapter = host.adapters[key]
+    card, labels = adapter.card, adapter.card.labels
+    number = {label: i for i, label in enumerate(labels)}
+    with host.using("base"):
+        embeddings = host.embed_ids(host.tokenize([example.text for example in train], card.max_length))
+    centroids = CosineHead(class_centroids(embeddings, torch.tensor([number[example.label] for example in train]), len(labels)))
+
+    def classify(head: CosineHead) -> Answer:
+        def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
+            rows = host.tokenize([example.text for example in examples], card.max_length)
+            with torch.inference_mode():
+                best = head(host.embed_ids(rows)).argmax(dim=1).tolist()
+            return [labels[i] for i in best], [len(row) for row in rows], [0] * len(rows)
+
+        return answer
+
+    head = adapter.head
+    if head is None:
+        raise RuntimeError("a classify adapter is attached without its head")  # ModelHost.attach reads it or refuses
+    return [
+        _System("base-centroid", "base, nearest class centroid", "base", classify(centroids)),
+        _System(ADAPTER, "adapter", key, classify(head)),
+    ]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` of ``values`` lie."""
+    return float(np.quantile(np.array(values), share))

@@ -1,0 +1,1 @@
+"""Base models and what lies on them: finding, loading, rendering, adapting, generating, embedding."""

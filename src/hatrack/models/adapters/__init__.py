@@ -1,0 +1,1 @@
+"""An adapter's files and how they act on a base."""

@@ -1,0 +1,165 @@
+"""One base in memory and the adapters on it. Attaching checks everything; switching is one assignment."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hatrack.core.digest import sha256_text
+from hatrack.core.errors import AdapterBroken, AdapterMismatch
+from hatrack.models.adapters.folder import HEAD, AdapterCard, read_card, read_tensors
+from hatrack.models.adapters.lora import Active, AdaptedLinear, read_lora, wrap_linears
+from hatrack.models.adapters.probe import verify_probe
+from hatrack.models.causal import last_logits
+from hatrack.models.encoder import CosineHead, embed, pad_right, token_batches
+from hatrack.models.loading import BaseModelFiles, load_module
+from hatrack.models.render import ChatRenderer
+
+__all__ = ["AttachedAdapter", "ModelHost", "generation_stop_ids", "text_template_hash"]
+
+_TEXT_TEMPLATE = "text/1"  # encoders read the bare text: tokenizer's own special tokens around it
+
+
+@dataclass(frozen=True)
+class AttachedAdapter:
+    """An adapter that lies on the base.
+
+    Attributes:
+        key: the name its matrices are stored under; callers use the adapter's digest.
+    """
+
+    key: str
+    card: AdapterCard
+    layers: tuple[str, ...]
+    nbytes: int
+    head: CosineHead | None
+
+
+class ModelHost:
+    """A base model that any number of adapters share. Not thread-safe: one owner, see ``hatrack.serving``."""
+
+    def __init__(self, files: BaseModelFiles) -> None:
+        self.files = files
+        self.module: Any = load_module(files)
+        self.adapters: dict[str, AttachedAdapter] = {}
+        self._active = Active()
+
+    @cached_property
+    def renderer(self) -> ChatRenderer:
+        """Messages to ids, with this base's own template."""
+        return ChatRenderer(self.files.tokenizer, generation_stop_ids(self.module))
+
+    @property
+    def template_hash(self) -> str:
+        """What an adapter's own template hash must equal (F06)."""
+        return self.renderer.template_hash if self.files.kind == "causal" else text_template_hash()
+
+    def attach(self, key: str, folder: Path) -> AttachedAdapter:
+        """Put the adapter in ``folder`` on the base, under ``key``. On any error the base is as it was.
+
+        Raises:
+            AdapterMismatch: trained on another base (F19) or with another template (F06).
+            AdapterBroken: damaged files, layers that do not fit, or a probe that is not reproduced (F18).
+        """
+        card = read_card(folder)
+        self._check_card(card)
+        weights = read_lora(folder)
+        head = self._head(folder, card)
+        wrapped = wrap_linears(self.module, weights.layers, self._active)
+        for path, layer in wrapped.items():
+            layer.matrices[key] = weights.layers[path]
+        adapter = AttachedAdapter(key, card, tuple(wrapped), weights.nbytes, head)
+        self.adapters[key] = adapter
+        try:
+            with self.using(key):
+                verify_probe(folder, lambda inputs: self.probe_logits(inputs, head))
+        except BaseException:
+            self.detach(key)
+            raise
+        return adapter
+
+    def detach(self, key: str) -> None:
+        """Take an adapter off the base and free its memory."""
+        adapter = self.adapters.pop(key)
+        for path in adapter.layers:
+            layer = self.module.get_submodule(path)
+            if isinstance(layer, AdaptedLinear):
+                layer.matrices.pop(key, None)
+
+    @contextlib.contextmanager
+    def using(self, key: str) -> Iterator[AttachedAdapter | None]:
+        """Apply one adapter, or ``base`` for none, inside the block. Nothing is copied or loaded."""
+        before, self._active.name = self._active.name, key
+        try:
+            yield self.adapters.get(key)
+        finally:
+            self._active.name = before
+
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Normalised embeddings ``[rows, d]`` of tokenised texts, with the adapter that is in use."""
+        out = torch.empty(len(rows), self.module.config.hidden_size)
+        with torch.inference_mode():
+            for batch in token_batches(rows, 4096):
+                ids, mask = pad_right([rows[i] for i in batch], self.files.tokenizer.pad_token_id or 0)
+                out[batch] = embed(self.module, ids, mask)
+        return out
+
+    def tokenize(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+        """Ids of bare texts for an encoder, with its special tokens, cut at ``max_length``."""
+        tokenizer: Any = self.files.tokenizer
+        return [list(ids) for ids in tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]]
+
+    def probe_logits(self, inputs: Sequence[Sequence[int]], head: CosineHead | None) -> torch.Tensor:
+        """What a probe compares: next-token logits, or class logits where there is a head."""
+        if head is None:
+            return last_logits(self.module, inputs)
+        with torch.inference_mode():
+            logits: torch.Tensor = head(self.embed_ids(inputs))
+            return logits
+
+    def _check_card(self, card: AdapterCard) -> None:
+        if card.base_fingerprint != self.files.fingerprint:
+            raise AdapterMismatch(
+                "this adapter was trained on another base model",
+                given=f"base fingerprint {card.base_fingerprint[:12]}",
+                allowed=f"{self.files.fingerprint[:12]} ({self.files.spec})",
+                fix="set `base` in hatrack.yaml to the base it was trained on, or train it again",
+            )
+        if card.template_hash != self.template_hash:
+            raise AdapterMismatch(
+                "this adapter was trained with another chat template",
+                given=f"template {card.template_hash[:12]}",
+                allowed=f"{self.template_hash[:12]} (the base's own)",
+                fix="restore the base's chat template, or train the adapter again",
+            )
+
+    def _head(self, folder: Path, card: AdapterCard) -> CosineHead | None:
+        if card.task != "classify":
+            return None
+        tensors = read_tensors(folder / HEAD)
+        weight = tensors.get("weight")
+        if weight is None or len(tensors) != 1 or weight.shape != (len(card.labels), self.module.config.hidden_size):
+            raise AdapterBroken(
+                "the classifier's head does not fit",
+                given=", ".join(f"{name} {tuple(t.shape)}" for name, t in tensors.items()),
+                allowed=f"weight ({len(card.labels)}, {self.module.config.hidden_size})",
+                fix="train the adapter again",
+            )
+        return CosineHead(weight.float(), card.head_scale or 1.0)
+
+
+def generation_stop_ids(module: Any) -> list[int]:
+    """Every id the base itself ends an answer with."""
+    declared = getattr(getattr(module, "generation_config", None), "eos_token_id", None)
+    return [declared] if isinstance(declared, int) else list(declared or [])
+
+
+def text_template_hash() -> str:
+    """The template hash of adapters whose base reads bare text."""
+    return sha256_text(_TEXT_TEMPLATE)

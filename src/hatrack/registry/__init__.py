@@ -1,0 +1,1 @@
+"""Versions, reports and aliases."""

@@ -1,0 +1,72 @@
+"""Who is champion: moved only here, only with evidence, and every move is written down."""
+
+from __future__ import annotations
+
+from hatrack.core.errors import PromotionRefused
+from hatrack.core.lineage import Manifest
+from hatrack.registry.store import CHAMPION, Registry
+
+__all__ = ["promote", "rollback"]
+
+
+def promote(registry: Registry, reference: str, *, override: str = "") -> Manifest:
+    """Make a version the champion of its adapter.
+
+    Args:
+        reference: ``legal@1.2.0``; without a version, the newest.
+        override: a reason to promote without a passing report; it is recorded.
+
+    Raises:
+        AdapterNotFound: no such version.
+        PromotionRefused: no report, a report of other weights, or one that did not pass.
+    """
+    manifest = registry.resolve(reference if "@" in reference else f"{reference}@latest")
+    report = registry.report(manifest)
+    ask = f'run `hatrack promote {manifest.name}@{manifest.version} --override "REASON"` if you must'
+    reason = override.strip()
+    if not reason:
+        if report is None:
+            raise PromotionRefused(
+                f"{manifest.name}@{manifest.version} was never evaluated",
+                allowed="a version with a passing evaluation report",
+                fix=f"run `hatrack eval {manifest.name}@{manifest.version}`",
+            )
+        if report.adapter_digest != manifest.digest:
+            raise PromotionRefused("the report is of other weights", given=report.adapter_digest[:12], allowed=manifest.digest[:12])
+        if not report.passed:
+            raise PromotionRefused(
+                f"{manifest.name}@{manifest.version} did not pass its evaluation",
+                given="; ".join(report.reasons),
+                allowed="the gate in hatrack.yaml",
+                fix=ask,
+            )
+        reason = report.reasons[0]
+    registry.move_alias(manifest, CHAMPION, "promote" if not override else "promote with override", reason)
+    return manifest
+
+
+def rollback(registry: Registry, name: str) -> Manifest:
+    """Give the title back to the champion before the present one.
+
+    Raises:
+        AdapterNotFound: no such adapter.
+        PromotionRefused: there was no champion before.
+    """
+    registry.versions(name)
+    # Walk back along the promotions: two rollbacks in a row go back twice, not to and fro.
+    stack: list[str] = []
+    for move in registry.history(name):
+        if move.action == "rollback":
+            stack.pop()
+        elif not stack or stack[-1] != move.version:
+            stack.append(move.version)
+    if len(stack) < 2:
+        raise PromotionRefused(
+            f"{name} has no champion to go back to",
+            given=", then ".join(stack) or "never promoted",
+            allowed="an adapter that was promoted at least twice",
+            fix=f"run `hatrack versions {name}`, then `hatrack promote {name}@VERSION`",
+        )
+    manifest = registry.resolve(f"{name}@{stack[-2]}")
+    registry.move_alias(manifest, CHAMPION, "rollback", f"back from {stack[-1]}")
+    return manifest

@@ -1,0 +1,59 @@
+"""The registry's tables. SQLite by default; nothing here is particular to it."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = ["AliasRow", "Base", "EventRow", "ReportRow", "VersionRow"]
+
+
+class Base(DeclarativeBase):
+    """Parent of all tables."""
+
+
+class VersionRow(Base):
+    """One immutable version of an adapter."""
+
+    __tablename__ = "versions"
+    __table_args__ = (UniqueConstraint("name", "version"), UniqueConstraint("name", "digest"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), index=True)
+    version: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    manifest: Mapped[str] = mapped_column(Text)
+
+
+class AliasRow(Base):
+    """A movable name for a version."""
+
+    __tablename__ = "aliases"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"))
+
+
+class ReportRow(Base):
+    """An evaluation report of a version; the newest counts."""
+
+    __tablename__ = "reports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
+    report: Mapped[str] = mapped_column(Text)
+
+
+class EventRow(Base):
+    """Every move of an alias: what, when, why."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), index=True)
+    action: Mapped[str] = mapped_column(String(32))
+    version: Mapped[str] = mapped_column(String(32))
+    previous: Mapped[str | None] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(Text)
+    created: Mapped[str] = mapped_column(String(32))

@@ -1,0 +1,215 @@
+"""The registry: versions by name, reports by version, and where each alias points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from semver import Version
+from sqlalchemy import create_engine, event, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from hatrack.core.errors import AdapterNotFound, StorageError
+from hatrack.core.lineage import EvalReport, Manifest
+from hatrack.core.names import BASE, closest, split_reference
+from hatrack.core.project import Project
+from hatrack.registry.blobs import BlobStore
+from hatrack.registry.schema import AliasRow, Base, EventRow, ReportRow, VersionRow
+
+__all__ = ["CHAMPION", "AliasMove", "Registry"]
+
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class AliasMove:
+    """One line of an adapter's history."""
+
+    action: str
+    version: str
+    previous: str | None
+    reason: str
+    created: str
+
+
+class Registry:
+    """Versions, aliases and reports of one project."""
+
+    def __init__(self, project: Project) -> None:
+        self.blobs = BlobStore(project.blobs)
+        self._folders = project.state / "cache" / "adapters"
+        try:
+            project.state.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError("the project's folder cannot be written", given=f"{project.state}: {error.strerror}") from error
+        self._database = project.database
+        self._engine = create_engine(f"sqlite:///{self._database}")
+        # SQLite begins a transaction at the first write; two promotes must not both read before either writes.
+        event.listen(self._engine, "connect", _sqlite_pragmas)
+        event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        with self._errors(project.state):
+            Base.metadata.create_all(self._engine)
+
+    def stamp(self) -> object:
+        """A value that differs after any change: lets callers keep what they resolved. Costs one ``stat``."""
+        status = self._database.stat()
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def names(self) -> list[str]:
+        """All adapters that have a version."""
+        with self._session() as session:
+            return sorted(session.scalars(select(VersionRow.name).distinct()))
+
+    def versions(self, name: str) -> list[Manifest]:
+        """All versions of one adapter, oldest first.
+
+        Raises:
+            AdapterNotFound: there is none.
+        """
+        with self._session() as session:
+            rows = session.scalars(select(VersionRow).where(VersionRow.name == name).order_by(VersionRow.id)).all()
+        if not rows:
+            raise self._unknown(name)
+        return [Manifest.model_validate_json(row.manifest) for row in rows]
+
+    def resolve(self, reference: str) -> Manifest:
+        """``legal`` (its champion, else its newest version), ``legal@1.2.0``, ``legal@champion``, ``legal@latest``.
+
+        Raises:
+            AdapterNotFound: unknown name, version or alias, with the nearest ones (F23).
+        """
+        name, wanted = split_reference(reference)
+        versions = self.versions(name)
+        aliases = self.aliases(name)
+        if wanted in ("", "latest"):
+            chosen = aliases.get(CHAMPION) if not wanted else None
+            wanted = chosen or versions[-1].version
+        wanted = aliases.get(wanted, wanted)
+        for manifest in versions:
+            if manifest.version == wanted:
+                return manifest
+        known = [m.version for m in versions] + sorted(aliases) + ["latest"]
+        near = closest(wanted, known, 1)
+        raise AdapterNotFound(
+            f"adapter {name} has no version or alias {wanted!r}",
+            given=reference,
+            allowed=", ".join(known),
+            fix=f"did you mean {name}@{near[0]}?" if near else f"run `hatrack versions {name}`",
+        )
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """Alias to version."""
+        query = (
+            select(AliasRow.alias, VersionRow.version).join(VersionRow, AliasRow.version_id == VersionRow.id).where(AliasRow.name == name)
+        )
+        with self._session() as session:
+            return dict(session.execute(query).tuples().all())
+
+    def add(self, manifest: Manifest, folder: Path) -> Manifest:
+        """Store a version: first its files, then, in one transaction, its row. The same digest is stored once.
+
+        Raises:
+            StorageError: the disk refuses; no version appears.
+        """
+        with self._session() as session:
+            same = session.scalar(select(VersionRow).where(VersionRow.name == manifest.name, VersionRow.digest == manifest.digest))
+            if same is not None:
+                return Manifest.model_validate_json(same.manifest)
+        for name, digest in manifest.files.items():
+            if self.blobs.put(folder / name) != digest:
+                raise StorageError(f"{name} changed while it was stored", given=str(folder))
+        with self._errors(self.blobs.root), self._session() as session:
+            session.add(
+                VersionRow(name=manifest.name, version=manifest.version, digest=manifest.digest, manifest=manifest.model_dump_json())
+            )
+            session.commit()
+        return manifest
+
+    def folder(self, manifest: Manifest) -> Path:
+        """The files of a version in a folder, checked.
+
+        Raises:
+            AdapterBroken: a file is missing or damaged.
+        """
+        return self.blobs.materialise(manifest.files, self._folders / manifest.digest)
+
+    def add_report(self, manifest: Manifest, report: EvalReport) -> None:
+        """Attach an evaluation report to a version."""
+        with self._errors(self.blobs.root), self._session() as session:
+            session.add(ReportRow(version_id=self._row(session, manifest).id, report=report.model_dump_json()))
+            session.commit()
+
+    def report(self, manifest: Manifest) -> EvalReport | None:
+        """The newest report of a version, if it was ever evaluated."""
+        with self._session() as session:
+            query = select(ReportRow).where(ReportRow.version_id == self._row(session, manifest).id).order_by(ReportRow.id.desc())
+            row = session.scalars(query).first()
+        return EvalReport.model_validate_json(row.report) if row else None
+
+    def move_alias(self, manifest: Manifest, alias: str, action: str, reason: str) -> None:
+        """Point an alias at a version and write down that it moved. Only ``hatrack.registry.promote`` calls this."""
+        with self._errors(self.blobs.root), self._session() as session:
+            target = self._row(session, manifest)
+            row = session.get(AliasRow, (manifest.name, alias))
+            before = session.get(VersionRow, row.version_id) if row else None
+            session.merge(AliasRow(name=manifest.name, alias=alias, version_id=target.id))
+            session.add(
+                EventRow(
+                    name=manifest.name,
+                    action=action,
+                    version=manifest.version,
+                    previous=before.version if before else None,
+                    reason=reason,
+                    created=datetime.now(UTC).isoformat(timespec="seconds"),
+                )
+            )
+            session.commit()
+
+    def history(self, name: str) -> list[AliasMove]:
+        """Every promotion and rollback, oldest first."""
+        with self._session() as session:
+            rows = session.scalars(select(EventRow).where(EventRow.name == name).order_by(EventRow.id)).all()
+        return [AliasMove(r.action, r.version, r.previous, r.reason, r.created) for r in rows]
+
+    @staticmethod
+    def next_version(parent: Manifest | None, bump: str) -> str:
+        """``1.0.0``, or the parent's version raised in its ``major``, ``minor`` or ``patch`` part."""
+        return "1.0.0" if parent is None else str(Version.parse(parent.version).next_version(bump))
+
+    def _row(self, session: Session, manifest: Manifest) -> VersionRow:
+        query = select(VersionRow).where(VersionRow.name == manifest.name, VersionRow.version == manifest.version)
+        return session.scalars(query).one()
+
+    def _session(self) -> Session:
+        return Session(self._engine, expire_on_commit=False)
+
+    def _unknown(self, name: str) -> AdapterNotFound:
+        names = self.names()
+        near = closest(name, [*names, BASE], 1)
+        return AdapterNotFound(
+            f"there is no adapter called {name!r}",
+            given=name,
+            allowed=", ".join([*names, BASE]),
+            fix=f"did you mean {near[0]}?" if near else ("run `hatrack versions`" if names else "run `hatrack adapt` first"),
+        )
+
+    @contextmanager
+    def _errors(self, where: Path) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise StorageError(
+                "the registry cannot be written", given=f"{where.parent}: {error.orig}", fix="free space or permissions there"
+            ) from error
+
+
+def _sqlite_pragmas(connection: object, record: object) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3: leave transactions to the "begin" hook
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.close()

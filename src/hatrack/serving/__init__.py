@@ -1,0 +1,1 @@
+"""Which adapters are resident, and who may use the base now."""

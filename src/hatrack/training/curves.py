@@ -1,0 +1,49 @@
+"""Loss curves of a run as a picture, from the events it kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hatrack.training.progress import EVENTS
+
+__all__ = ["CURVES", "draw_curves", "read_events"]
+
+CURVES = "loss.png"
+
+
+def read_events(run: Path) -> list[dict[str, Any]]:
+    """The logged figures of a run, each step once: after a resume the later entry counts."""
+    by_step: dict[tuple[int, bool], dict[str, Any]] = {}
+    with (run / EVENTS).open(encoding="utf-8") as stream:
+        for line in stream:
+            event = json.loads(line)
+            by_step[event["step"], "eval_loss" in event] = event
+    return [by_step[key] for key in sorted(by_step)]
+
+
+def draw_curves(run: Path, title: str) -> Path:
+    """Draw training and validation loss over steps; the best validation is marked."""
+    from matplotlib.figure import Figure
+
+    events = read_events(run)
+    train = [(e["step"], e["loss"]) for e in events if "loss" in e]
+    validation = [(e["step"], e["eval_loss"]) for e in events if "eval_loss" in e]
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    if train:
+        axes.plot(*zip(*train, strict=True), label="training", color="#4477aa", linewidth=1.2)
+    if validation:
+        axes.plot(*zip(*validation, strict=True), label="validation", color="#cc6677", marker="o", markersize=4)
+        step, loss = min(validation, key=lambda point: point[1])
+        axes.annotate(f"kept: {loss:.3f}", (step, loss), xytext=(0, 12), textcoords="offset points", ha="center", color="#cc6677")
+    axes.set_xlabel("optimizer step")
+    axes.set_ylabel("loss per label (nats)")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    axes.set_ylim(bottom=0)
+    path = run / CURVES
+    figure.savefig(path, dpi=120)
+    return path

@@ -1,0 +1,211 @@
+"""The only training loop: ``transformers.Trainer`` with one subclass.
+
+Resume, early stopping, accumulation, mixed precision and, through ``accelerate launch``, several processes are the
+Trainer's own. What is added here:
+
+- the loss of a step is the sum over its labels divided by their number over the whole step (F13);
+- rows come in an order that depends on seed and epoch alone (F12);
+- checkpoints hold only what is trained, and count only when sealed;
+- a loss that is NaN or infinite stops training and names the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.utils.data import DataLoader, Dataset
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+
+from hatrack.core.atomic import storage_errors
+from hatrack.core.config import TrainSettings
+from hatrack.core.errors import NonFiniteLoss
+from hatrack.training.checkpoint import latest_sealed, seal
+from hatrack.training.objectives.base import IGNORED, Item, Trainee
+from hatrack.training.sampler import LengthBuckets
+
+__all__ = ["Loop", "run_loop"]
+
+_STATE = "trained.safetensors"
+
+Collate = Callable[[Sequence[Item]], dict[str, torch.Tensor]]
+
+
+class Rows(Dataset[Item]):
+    """A list of items as torch wants it."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Item:
+        return self.items[index]
+
+
+class Loop(Trainer):
+    """See the module."""
+
+    loss_is_scaled_for_ga = True  # by compute_loss, over the labels of the whole step
+
+    def __init__(self, trainee: Trainee, args: TrainingArguments, train: Rows, validation: Rows, collate: Collate, **rest: Any) -> None:
+        super().__init__(trainee, args, train_dataset=train, eval_dataset=validation, **rest)
+        self._collate = collate
+        self._validation_batches = _length_batches(validation.items, args.per_device_eval_batch_size)
+
+    def get_train_dataloader(self) -> DataLoader[Item]:
+        items = self.train_dataset.items  # type: ignore[union-attr]  # always Rows here
+        per_step = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        steps = math.ceil(math.ceil(len(items) / self.args.per_device_train_batch_size) / self.args.gradient_accumulation_steps)
+        order = LengthBuckets([len(i.ids) for i in items], per_step, self.args.seed, lambda: self.state.global_step // steps)
+        loader = DataLoader(Rows(items), batch_size=self.args.per_device_train_batch_size, sampler=order, collate_fn=self._collate)
+        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]  # accelerate is untyped here
+
+    def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
+        batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
+        count = torch.stack([(batch["labels"] != IGNORED).sum() for batch in batches]).sum().to(device) if batches else None
+        if count is not None and self.args.world_size > 1:
+            count = self.accelerator.gather(count).sum() / self.args.world_size
+        return batches, count
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        batch = {key: value for key, value in inputs.items() if key != "rows"}
+        loss = model(**batch) / num_items_in_batch
+        if not torch.isfinite(loss):
+            raise NonFiniteLoss(
+                f"the training loss became {loss.item()} in step {self.state.global_step + 1}",
+                given=f"rows {', '.join(str(row) for row in inputs['rows'].tolist()[:8])} of the training data",
+                fix="lower train.learning_rate, or look at these rows; the last checkpoint is kept",
+            )
+        return (loss, {}) if return_outputs else loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Validation loss: the mean over all labels of the validation rows."""
+        model: Any = self.model
+        model.eval()
+        total, count = 0.0, 0
+        with torch.no_grad():
+            for rows in self._validation_batches:
+                batch = self._prepare_inputs(self._collate(rows))
+                batch.pop("rows")
+                total += float(model(**batch))
+                count += int((batch["labels"] != IGNORED).sum())
+        metrics = {"eval_loss": total / count}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        return 0  # the Trainer's estimate assumes one whole causal LM
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        # Only what is trained; the base is on disk already. The Trainer would also pickle its arguments here.
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: p.detach().contiguous() for name, p in _trained(self.model)}, folder / _STATE)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        run = Path(self._get_output_dir(trial=trial))
+        with storage_errors(run):
+            super()._save_checkpoint(model, trial)
+            seal(run / f"checkpoint-{self.state.global_step}")
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        self._restore(Path(resume_from_checkpoint))
+
+    def _load_best_model(self) -> None:
+        self._restore(Path(str(self.state.best_model_checkpoint)))
+
+    def _restore(self, folder: Path) -> None:
+        state = load_file(folder / _STATE)
+        with torch.no_grad():
+            for name, parameter in _trained(self.model):
+                parameter.copy_(state[name])
+
+
+class _EvaluateAtEnd(TrainerCallback):
+    """The last step is validated too, even when it is not on the grid."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = True
+            control.should_save = True
+
+
+def run_loop(
+    trainee: Trainee,
+    settings: TrainSettings,
+    learning_rate: float,
+    train: Sequence[Item],
+    validation: Sequence[Item],
+    collate: Collate,
+    run: Path,
+    callbacks: Sequence[TrainerCallback],
+) -> Loop:
+    """Train until the epochs are over or validation loss no longer falls; the best weights are in ``trainee`` afterwards.
+
+    A sealed checkpoint in ``run`` is resumed from.
+
+    Raises:
+        NonFiniteLoss: the loss is NaN or infinite.
+        StorageError: a checkpoint cannot be written.
+    """
+    steps_per_epoch = math.ceil(math.ceil(len(train) / settings.batch_size) / settings.accumulation)
+    every = max(1, math.ceil(steps_per_epoch / settings.evals_per_epoch))
+    total = math.ceil(steps_per_epoch * settings.epochs)
+    arguments = TrainingArguments(
+        output_dir=str(run),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size * 2,
+        gradient_accumulation_steps=settings.accumulation,
+        learning_rate=learning_rate,
+        lr_scheduler_type={"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}[settings.schedule],
+        warmup_steps=math.ceil(settings.warmup * total),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        seed=settings.seed,
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        logging_steps=max(1, min(10, total // 20)),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to=[],
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        remove_unused_columns=False,
+    )
+    loop = Loop(
+        trainee,
+        arguments,
+        Rows(train),
+        Rows(validation),
+        collate,
+        callbacks=[_EvaluateAtEnd(), EarlyStoppingCallback(settings.patience), *callbacks],
+    )
+    for callback in list(loop.callback_handler.callbacks):
+        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
+            loop.remove_callback(callback)
+    checkpoint = latest_sealed(run)
+    loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return loop
+
+
+def _trained(model: Any) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _length_batches(items: Sequence[Item], size: int) -> list[list[Item]]:
+    ordered = sorted(items, key=lambda item: len(item.ids))
+    return [ordered[i : i + size] for i in range(0, len(ordered), size)]

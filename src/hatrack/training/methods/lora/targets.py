@@ -1,0 +1,69 @@
+"""Which linear layers of a base LoRA goes to; a name that matches nothing is an error, not a silence (F10)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from hatrack.core.errors import TargetsNotFound
+from hatrack.core.names import closest
+
+__all__ = ["Targets", "find_targets"]
+
+_BLOCK = re.compile(r"\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Name suffixes for PEFT, the blocks they apply to, and how many layers each suffix matches."""
+
+    suffixes: tuple[str, ...]
+    layers: tuple[int, ...] | None
+    counts: dict[str, int]
+
+
+def find_targets(base: nn.Module, wanted: Sequence[str] | None, last_layers: int | None) -> Targets:
+    """Resolve the options of LoRA against a base.
+
+    Raises:
+        TargetsNotFound: a wanted name is no linear layer of any block, or there are fewer blocks than asked for.
+    """
+    linears = [name for name, module in base.named_modules() if isinstance(module, nn.Linear)]
+    blocks = {name: int(match.group(1)) for name in linears if (match := _BLOCK.search(name))}
+    outside = [name for name in linears if name not in blocks]
+    depth = max(blocks.values(), default=-1) + 1
+    if last_layers is not None and last_layers > depth:
+        raise TargetsNotFound("last_layers is more than the base has", given=str(last_layers), allowed=f"1 to {depth}")
+    layers = tuple(range(depth - last_layers, depth)) if last_layers else None
+    inside = [name for name, block in blocks.items() if layers is None or block in layers]
+    suffixes = list(dict.fromkeys(wanted or (_suffix(name, outside) for name in inside)))
+    counts = Counter({suffix: sum(_matches(name, suffix) for name in inside) for suffix in suffixes})
+    missing = [suffix for suffix in suffixes if not counts[suffix]]
+    if missing or not suffixes:
+        available = sorted({_suffix(name, outside) for name in inside})
+        near = closest(missing[0], available, 1) if missing else []
+        raise TargetsNotFound(
+            "target_modules names layers this base does not have",
+            given=", ".join(missing) or "no linear layer in any block",
+            allowed=", ".join(available),
+            fix=f"did you mean {near[0]}?" if near else "choose among the allowed names, or leave target_modules out",
+        )
+    return Targets(tuple(suffixes), layers, dict(counts))
+
+
+def _matches(name: str, suffix: str) -> bool:
+    return name == suffix or name.endswith("." + suffix)
+
+
+def _suffix(name: str, outside: Sequence[str]) -> str:
+    """The shortest end of ``name`` that no layer outside the blocks (a pooler, the output head) also has."""
+    parts = name.split(".")
+    for length in range(1, len(parts)):
+        suffix = ".".join(parts[-length:])
+        if not any(_matches(other, suffix) for other in outside):
+            return suffix
+    return name

@@ -1,0 +1,85 @@
+"""Objectives: what a task trains on and how wrong it is. The loop knows nothing of tasks, only of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from hatrack.core.config import AdapterConfig
+from hatrack.core.plugins import Plugins
+from hatrack.data.prepare import Prepared
+from hatrack.models.loading import BaseModelFiles, Kind
+
+__all__ = ["IGNORED", "OBJECTIVES", "Item", "Objective", "Trainee"]
+
+IGNORED = -100  # a label that carries no loss
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row ready for the loop.
+
+    Attributes:
+        row: its number in the data file, for messages.
+        ids: input tokens.
+        labels: one for each token (IGNORED where none), or the class alone.
+    """
+
+    row: int
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+    @property
+    def counted(self) -> int:
+        """How many labels carry loss."""
+        return sum(label != IGNORED for label in self.labels)
+
+
+class Trainee(nn.Module):
+    """What the loop trains: the adapted base and whatever stands on it."""
+
+    def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Sum, not mean, of the loss over all labels in the batch; the loop divides (F13)."""
+        raise NotImplementedError  # abstract; torch modules cannot be Protocols
+
+    def forward(self, **batch: torch.Tensor) -> torch.Tensor:
+        """As ``loss_sum``: accelerate wraps the forward method."""
+        return self.loss_sum(batch)
+
+
+class Objective(Protocol):
+    """One task, for one kind of base."""
+
+    kind: Kind
+
+    def items(
+        self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles, stop_ids: Sequence[int]
+    ) -> tuple[list[Item], list[Item]]:
+        """Training and validation rows.
+
+        Raises:
+            DataError: rows that would train nothing, or something else than asked (F01 to F08).
+        """
+        ...
+
+    def trainee(self, base: nn.Module, adapted: nn.Module, prepared: Prepared, config: AdapterConfig, train: Sequence[Item]) -> Trainee:
+        """The module to train. ``base`` is the adapted model without PEFT's wrapping."""
+        ...
+
+    def collate(self, items: Sequence[Item], pad_id: int) -> dict[str, torch.Tensor]:
+        """A batch: ``input_ids``, ``attention_mask``, ``labels``, ``rows``."""
+        ...
+
+
+OBJECTIVES: Plugins[type[Objective]] = Plugins(
+    "objective",
+    {
+        "instruct": "hatrack.training.objectives.causal:Instruct",
+        "classify-by-text": "hatrack.training.objectives.causal:ClassifyByText",
+        "classify": "hatrack.training.objectives.classify:Classify",
+    },
+)

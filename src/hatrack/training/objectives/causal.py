@@ -1,0 +1,94 @@
+"""Next-token loss on the answers: instruct, and classify-by-text, whose answer is the label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from hatrack.core.config import AdapterConfig
+from hatrack.data.prepare import Prepared
+from hatrack.data.tokens import render_examples
+from hatrack.models.encoder import pad_right
+from hatrack.models.loading import BaseModelFiles, Kind
+from hatrack.models.render import ChatRenderer, Rendered
+from hatrack.training.objectives.base import IGNORED, Item, Trainee
+
+__all__ = ["CausalTrainee", "ClassifyByText", "Instruct"]
+
+
+class Instruct:
+    """Prompt to text: every assistant turn carries loss."""
+
+    kind: Kind = "causal"
+
+    def items(
+        self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles, stop_ids: Sequence[int]
+    ) -> tuple[list[Item], list[Item]]:
+        renderer = ChatRenderer(files.tokenizer, stop_ids)
+        parts = []
+        for examples in (prepared.splits.train, prepared.splits.validation):
+            rendered = render_examples(examples, config, renderer)
+            parts.append([_item(example.row, one) for example, one in zip(examples, rendered, strict=True)])
+        return parts[0], parts[1]
+
+    def trainee(self, base: nn.Module, adapted: nn.Module, prepared: Prepared, config: AdapterConfig, train: Sequence[Item]) -> Trainee:
+        return CausalTrainee(base, adapted, train[0].ids)
+
+    def collate(self, items: Sequence[Item], pad_id: int) -> dict[str, torch.Tensor]:
+        ids, mask = pad_right([item.ids for item in items], pad_id)
+        labels, _ = pad_right([item.labels for item in items], IGNORED)
+        rows = torch.tensor([item.row for item in items])
+        return {"input_ids": ids, "attention_mask": mask, "labels": labels, "rows": rows}
+
+
+class ClassifyByText(Instruct):
+    """The label is generated as text; ``hatrack.data.tokens.conversation`` makes it the assistant's turn."""
+
+
+class CausalTrainee(Trainee):
+    """Cross-entropy of the next token, with logits computed only where there is a label.
+
+    The output head of a small model is a fifth of its work, and a classification row has a handful of labels. Some
+    architectures do more behind the head (soft-capping, scaling); so it is tried once, and where the two ways differ
+    the plain one is used.
+    """
+
+    def __init__(self, base: nn.Module, adapted: nn.Module, probe: Sequence[int]) -> None:
+        super().__init__()
+        self.adapted: Any = adapted
+        self._base: list[Any] = [base]  # in a list: it is inside ``adapted`` already and must not be registered twice
+        self.label_only = self._label_only_is_exact(probe)
+
+    def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """``input_ids``, ``attention_mask`` and ``labels`` are ``[n, t]``; labels are not shifted."""
+        targets = batch["labels"][:, 1:]
+        kept = targets != IGNORED
+        inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "use_cache": False}
+        if self.label_only:
+            hidden = self._base[0].base_model(**inputs).last_hidden_state[:, :-1]
+            logits = self._base[0].get_output_embeddings()(hidden[kept])
+        else:
+            logits = self.adapted(**inputs).logits[:, :-1][kept]
+        loss: torch.Tensor = nn.functional.cross_entropy(logits.float(), targets[kept], reduction="sum")
+        return loss
+
+    @torch.no_grad()
+    def _label_only_is_exact(self, probe: Sequence[int]) -> bool:
+        base = self._base[0]
+        if getattr(base, "base_model", base) is base or base.get_output_embeddings() is None:
+            return False
+        training = base.training
+        base.eval()
+        ids = torch.tensor([list(probe[:16])])
+        short = base.get_output_embeddings()(base.base_model(input_ids=ids, use_cache=False).last_hidden_state)
+        plain = base(input_ids=ids, use_cache=False).logits
+        base.train(training)
+        return short.shape == plain.shape and bool(torch.allclose(short, plain, rtol=1e-5, atol=1e-5))
+
+
+def _item(row: int, rendered: Rendered) -> Item:
+    labels = tuple(token if kept else IGNORED for token, kept in zip(rendered.ids, rendered.mask, strict=True))
+    return Item(row, rendered.ids, labels)

@@ -1,0 +1,197 @@
+"""One training run: prepared data and a base in, the folder of a finished adapter out. Killed runs go on where they were."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from safetensors.torch import save_file
+from transformers import set_seed
+
+from hatrack.core.atomic import staged_folder, storage_errors, write_text
+from hatrack.core.config import AdapterConfig
+from hatrack.core.digest import canonical_json, sha256_json, short
+from hatrack.core.errors import TrainingError
+from hatrack.data.prepare import Prepared
+from hatrack.models.adapters.folder import HEAD, AdapterCard
+from hatrack.models.adapters.probe import PROBE_TOKENS, write_probe
+from hatrack.models.causal import last_logits
+from hatrack.models.encoder import embed, pad_right
+from hatrack.models.host import generation_stop_ids, text_template_hash
+from hatrack.models.loading import BaseModelFiles, load_module
+from hatrack.models.render import ChatRenderer
+from hatrack.training.curves import draw_curves
+from hatrack.training.loop import run_loop
+from hatrack.training.methods.base import METHODS, Method
+from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
+from hatrack.training.objectives.classify import EncoderTrainee
+from hatrack.training.progress import EventLog, LiveBar
+
+__all__ = ["TrainedAdapter", "behaviour", "run_key", "train_adapter"]
+
+ADAPTER = "adapter"
+_STATISTICS = "training.json"
+
+
+@dataclass(frozen=True)
+class TrainedAdapter:
+    """A finished adapter on disk, not yet registered.
+
+    Attributes:
+        folder: the adapter's files.
+        behaviour: the config that is part of its digest.
+        statistics: seconds, steps, tokens per second, peak memory in MB, losses.
+    """
+
+    folder: Path
+    run: Path
+    behaviour: dict[str, Any]
+    statistics: dict[str, float]
+    libraries: dict[str, str]
+    template_hash: str
+
+
+def behaviour(config: AdapterConfig, labels: Sequence[str], learning_rate: float, options: dict[str, Any]) -> dict[str, Any]:
+    """Everything in the config that decides what the adapter does, with all defaults written out."""
+    return {
+        "task": config.task,
+        "method": config.method,
+        "options": options,
+        "system": config.system,
+        "labels": list(labels),
+        "answer_schema": config.answer_schema,
+        "train": {**config.train.model_dump(mode="json"), "learning_rate": learning_rate},
+    }
+
+
+def run_key(name: str, base_fingerprint: str, data_digest: str, config: dict[str, Any]) -> str:
+    """The folder name of a run: the same inputs are the same run, and resume it."""
+    return f"{name}-{short(sha256_json([base_fingerprint, data_digest, config]))}"
+
+
+def train_adapter(
+    name: str, config: AdapterConfig, files: BaseModelFiles, prepared: Prepared, runs: Path, console: Console
+) -> TrainedAdapter:
+    """Train one adapter, or finish or find the run that these inputs have already started.
+
+    Raises:
+        TrainingError: the task does not fit the base; the options match nothing; the loss is not finite.
+        DataError: rows that would train nothing, or something else than asked.
+        StorageError: the run's folder cannot be written.
+    """
+    method, objective = METHODS.get(config.method)(), OBJECTIVES.get(config.task)()
+    if files.kind != objective.kind:
+        raise TrainingError(
+            f"task {config.task} needs {'an encoder' if objective.kind == 'encoder' else 'a base that generates text'}",
+            given=f"{files.spec} is {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
+            allowed="classify on an encoder; classify-by-text and instruct on a causal model",
+            fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
+        )
+    options = method.options.model_validate(config.options)
+    rate = config.train.learning_rate or method.learning_rate(files.kind)
+    acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"))
+    run = runs / run_key(name, files.fingerprint, prepared.record.digest, acts)
+    with storage_errors(run):
+        run.mkdir(parents=True, exist_ok=True)
+    if not (run / ADAPTER).is_dir():  # renamed into place when whole
+        with storage_errors(run):
+            _train(name, config, files, prepared, run, console, method, objective, options, rate)
+    else:
+        console.print(f"{name}: this very run is finished already; its adapter is used (remove {run} to train again)")
+    statistics = json.loads((run / ADAPTER / _STATISTICS).read_text(encoding="utf-8"))
+    return TrainedAdapter(run / ADAPTER, run, acts, statistics["figures"], statistics["libraries"], statistics["template_hash"])
+
+
+def _train(
+    name: str,
+    config: AdapterConfig,
+    files: BaseModelFiles,
+    prepared: Prepared,
+    run: Path,
+    console: Console,
+    method: Method,
+    objective: Objective,
+    options: Any,
+    rate: float,
+) -> None:
+    base: Any = load_module(files)
+    stops = generation_stop_ids(base)
+    train, validation = objective.items(prepared, config, files, stops)
+    inputs = [item.ids[:PROBE_TOKENS] for item in train[:2]]
+    before = _outputs(base, inputs, files)
+    set_seed(config.train.seed)  # before the first random number of the adapter (F11)
+    adapted, coverage = method.apply(base, options, files.kind)
+    console.print(f"{name}: training {coverage}")
+    trainee = objective.trainee(base, adapted, prepared, config, train)
+    pad = int(files.tokenizer.pad_token_id or 0)
+    bar = LiveBar(name, console)
+    start = time.monotonic()
+    try:
+        loop = run_loop(
+            trainee, config.train, rate, train, validation, lambda items: objective.collate(items, pad), run, [bar, EventLog(run)]
+        )
+    finally:
+        bar.close()
+    seconds = time.monotonic() - start
+    trainee.eval()
+    after = _outputs(base, inputs, files)
+    template = ChatRenderer(files.tokenizer, stops).template_hash if files.kind == "causal" else text_template_hash()
+    head = trainee.head if isinstance(trainee, EncoderTrainee) else None
+    card = AdapterCard(
+        task=config.task,
+        method=config.method,
+        labels=prepared.labels,
+        system=config.system,
+        template_hash=template,
+        base_fingerprint=files.fingerprint,
+        max_length=config.train.max_length,
+        answer_schema=config.answer_schema,
+        head_scale=head.scale if head else None,
+    )
+    figures = {**_figures(loop.state, train, seconds), "trained_parameters": float(coverage.trained)}
+    with staged_folder(run / ADAPTER) as folder:
+        method.export(adapted, folder, files.spec)
+        card.write(folder)
+        if head is not None:
+            save_file({"weight": head.weight.detach().contiguous()}, folder / HEAD)
+            with torch.no_grad():
+                before, after = head(before), head(after)
+        write_probe(folder, inputs, after, before)
+        libraries = {name: version(name) for name in ("torch", "transformers", "peft", "safetensors", "hatrack")}
+        libraries |= {"python": sys.version.split()[0], "threads": str(torch.get_num_threads())}
+        write_text(folder / _STATISTICS, canonical_json({"figures": figures, "libraries": libraries, "template_hash": template}))
+    draw_curves(run, f"{name}: {config.method} on {files.spec}")
+    for checkpoint in run.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def _outputs(base: Any, inputs: Sequence[Sequence[int]], files: BaseModelFiles) -> torch.Tensor:
+    """What the probe keeps of a base, adapted in place or not yet: next-token logits, or embeddings."""
+    if files.kind == "causal":
+        return last_logits(base, inputs)
+    with torch.no_grad():
+        return embed(base, *pad_right(inputs, 0))
+
+
+def _figures(state: Any, train: Sequence[Item], seconds: float) -> dict[str, float]:
+    losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
+    tokens = sum(len(item.ids) for item in train) * float(state.epoch or 0)
+    return {
+        "seconds": round(seconds, 2),
+        "steps": float(state.global_step),
+        "epochs": round(float(state.epoch or 0), 3),
+        "rows": float(len(train)),
+        "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "best_validation_loss": round(min(losses), 6),
+    }

@@ -1,0 +1,1 @@
+"""The journeys that commands start: they put the rooms in a row."""

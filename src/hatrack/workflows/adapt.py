@@ -1,0 +1,126 @@
+"""Data to a proven adapter, on one page: check, train, register, evaluate, promote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from hatrack.core.config import AdapterConfig, ProjectConfig
+from hatrack.core.config_file import read_config
+from hatrack.core.errors import ConfigError
+from hatrack.core.lineage import EvalReport, Manifest
+from hatrack.core.names import closest
+from hatrack.core.project import Project
+from hatrack.data.prepare import Prepared, prepare
+from hatrack.evaluation.compare import evaluate_adapter
+from hatrack.models.host import ModelHost
+from hatrack.models.loading import BaseModelFiles, open_base
+from hatrack.registry.manifest import build_manifest
+from hatrack.registry.promote import promote
+from hatrack.registry.store import CHAMPION, Registry
+from hatrack.training.methods.base import option_model
+from hatrack.training.run import train_adapter
+
+__all__ = ["Workbench", "adapt"]
+
+
+@dataclass
+class Workbench:
+    """What the steps share: the project, its base, and, once something was evaluated, the loaded base."""
+
+    project: Project
+    config: ProjectConfig
+    registry: Registry
+    console: Console
+    files: BaseModelFiles
+    host: ModelHost | None = None
+
+    @classmethod
+    def open(cls, root: Path, console: Console) -> Workbench:
+        """Read the project in ``root``; every fault of its config is reported before anything is loaded.
+
+        Raises:
+            ConfigError: faults in ``hatrack.yaml``. ModelError: the base cannot be had.
+        """
+        config = read_config(root, option_model)
+        project = Project(root.absolute())
+        spec = str((root / config.base).absolute()) if config.base.startswith(".") else config.base
+        files = open_base(spec, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+        return cls(project, config, Registry(project), console, files)
+
+    def adapter(self, name: str) -> AdapterConfig:
+        """The config of one adapter.
+
+        Raises:
+            ConfigError: ``hatrack.yaml`` has no such adapter.
+        """
+        found = self.config.adapters.get(name)
+        if found is None:
+            near = closest(name, self.config.adapters, 1)
+            raise ConfigError(
+                f"hatrack.yaml has no adapter called {name!r}",
+                given=name,
+                allowed=", ".join(self.config.adapters),
+                fix=f"did you mean {near[0]}?" if near else "",
+            )
+        return found
+
+    def prepare(self, name: str) -> Prepared:
+        """Read, check and split the data of one adapter."""
+        prepared = prepare(self.adapter(name), self.project.root, self.project.rejects / f"{name}.jsonl")
+        for note in prepared.notes:
+            self.console.print(f"[yellow]{name}: {note}[/yellow]")
+        return prepared
+
+    def train(self, name: str, prepared: Prepared) -> Manifest:
+        """Train and register a version; the same digest is registered once."""
+        trained = train_adapter(name, self.adapter(name), self.files, prepared, self.project.runs, self.console)
+        manifest = build_manifest(
+            self.registry,
+            name,
+            trained.folder,
+            base=self.config.base,
+            base_fingerprint=self.files.fingerprint,
+            template_hash=trained.template_hash,
+            behaviour=trained.behaviour,
+            data=prepared.record,
+            training=trained.statistics,
+            libraries=trained.libraries,
+        )
+        return self.registry.add(manifest, trained.folder)
+
+    def evaluate(self, manifest: Manifest, prepared: Prepared, *, again: bool = False) -> EvalReport:
+        """Measure a version against the base and attach the report to it."""
+        known = self.registry.report(manifest)
+        if known is not None and not again and known.test_digest == prepared.record.test_digest:
+            self.console.print(f"{manifest.name}@{manifest.version} was evaluated on these very rows already; that report is used")
+            return known
+        if self.host is None:
+            self.host = ModelHost(self.files)
+        if manifest.digest not in self.host.adapters:
+            self.host.attach(manifest.digest, self.registry.folder(manifest))
+        report = evaluate_adapter(
+            self.host,
+            manifest.name,
+            manifest.digest,
+            prepared.splits.test,
+            prepared.splits.train,
+            prepared.record.test_digest,
+            self.config.gate,
+            manifest.seed,
+            lambda line: self.console.print(f"[dim]{manifest.name}: {line}[/dim]"),
+        )
+        self.registry.add_report(manifest, report)
+        return report
+
+
+def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
+    """The whole way for one adapter; the last value says whether it became champion."""
+    prepared = bench.prepare(name)
+    manifest = bench.train(name, prepared)
+    report = bench.evaluate(manifest, prepared)
+    if report.passed and bench.registry.aliases(name).get(CHAMPION) != manifest.version:
+        promote(bench.registry, f"{name}@{manifest.version}")
+    return manifest, report, report.passed

@@ -1,0 +1,97 @@
+"""A first ``hatrack.yaml`` from a look at the data; the guess is stated, and written where it can be corrected."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hatrack.core.atomic import write_text
+from hatrack.core.config_file import CONFIG_NAME, parse_config
+from hatrack.core.errors import ConfigError, DataFileError
+from hatrack.core.names import NAME_RULE, valid_name
+from hatrack.data.readers.base import open_rows
+from hatrack.data.records import RawRow
+from hatrack.models.loading import open_base
+
+__all__ = ["guess_adapter", "write_project"]
+
+_LOOK = 200
+_TEXT = ("text", "sentence", "clause", "question", "message", "body", "content", "description", "input")
+_LABEL = ("label", "category", "class", "intent", "type", "topic", "target", "tag")
+_PROMPT = ("prompt", "instruction", "question", "input", "user")
+_RESPONSE = ("response", "answer", "completion", "output", "assistant")
+
+
+def write_project(data: Path, folder: Path, name: str, base: str) -> tuple[Path, str]:
+    """Write ``hatrack.yaml`` for one data file; return its path and the guess in words.
+
+    Raises:
+        ConfigError: there is one already, or the name cannot be used.
+        DataFileError: the file cannot be read, or nothing in it looks like examples.
+        ModelError: the base cannot be had.
+    """
+    target = folder / CONFIG_NAME
+    if target.exists():
+        raise ConfigError(
+            "there is a hatrack.yaml already", given=str(target), fix="add the adapter to it by hand, or choose another --project"
+        )
+    if not valid_name(name) or name == "base":
+        raise ConfigError("this cannot be the name of an adapter", given=repr(name), allowed=NAME_RULE)
+    rows = [row.columns for row in itertools.islice(open_rows(data), _LOOK) if isinstance(row, RawRow)]
+    if not rows:
+        raise DataFileError("no row of this file can be read", given=str(data), allowed="JSON lines or CSV with a header")
+    encoder = open_base(base).kind == "encoder"
+    adapter, words = guess_adapter(rows, encoder)
+    relative = os.path.relpath(data.absolute(), folder.absolute())
+    text = yaml.safe_dump({"base": base, "adapters": {name: {"data": relative, **adapter}}}, sort_keys=False)
+    parse_config(text)
+    write_text(target, text)
+    return target, words
+
+
+def guess_adapter(rows: Sequence[dict[str, Any]], encoder: bool) -> tuple[dict[str, Any], str]:
+    """Task and columns from the first rows.
+
+    Raises:
+        DataFileError: no pair of columns looks like examples.
+    """
+    columns = list(rows[0])
+    if "messages" in columns:
+        return {"task": "instruct"}, "task instruct, because there is a column of messages"
+    prompt, response = _named(columns, _PROMPT), _named(columns, _RESPONSE)
+    text, label = _named(columns, _TEXT), _named(columns, _LABEL) or _few_values(rows, columns)
+    if label and text and text != label:
+        distinct = len({str(row.get(label)) for row in rows})
+        task = "classify" if encoder else "classify-by-text"
+        return (
+            {"task": task, "columns": {"text": text, "label": label}, "system": "Classify the text."},
+            f"task {task}: {text!r} is the text and {label!r} the label ({distinct} different ones in the first {len(rows)} rows)",
+        )
+    if prompt and response and prompt != response:
+        return (
+            {"task": "instruct", "columns": {"prompt": prompt, "response": response}},
+            f"task instruct: {prompt!r} is the question and {response!r} the answer",
+        )
+    raise DataFileError(
+        "it is not clear what is to be learned from this file",
+        given="columns " + ", ".join(columns),
+        allowed="a text and a label (text, label), a question and an answer (prompt, response), or messages",
+        fix="rename two columns, or write hatrack.yaml by hand with columns: {text: ..., label: ...}",
+    )
+
+
+def _named(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
+    lower = {column.lower(): column for column in columns}
+    return next((lower[name] for name in wanted if name in lower), None)
+
+
+def _few_values(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str | None:
+    """A column whose values repeat: a label is said more than once."""
+    counts = {column: len({str(row.get(column)) for row in rows}) for column in columns}
+    repeated = [column for column in columns if 2 <= counts[column] <= max(2, len(rows) // 3)]
+    return min(repeated, key=lambda column: counts[column]) if repeated else None
