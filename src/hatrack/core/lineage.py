@@ -39,6 +39,7 @@ class SystemScores(_Record):
 
     name: str
     description: str
+    constrained: bool = Field(description="It could only answer with one of the labels; its format says nothing.")
     scores: dict[str, Score]
     latency_p50_ms: float
     latency_p95_ms: float

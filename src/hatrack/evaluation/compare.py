@@ -58,7 +58,8 @@ def evaluate_adapter(
     comparisons = [_compare(m, base, rows, rules, seed) for base in bases for m in metrics]
     by_name = {o.name: o for o in outputs}
     comparisons += [c for base in bases for c in _cost(by_name[base], by_name[ADAPTER], rules, seed)]
-    passed, reasons = judge(gate_metric, best, comparisons, rules)
+    free = {o.name for o in outputs if not o.constrained}
+    passed, reasons = judge(gate_metric, best, comparisons, rules, free)
     return EvalReport(
         adapter=name,
         adapter_digest=key,
@@ -87,6 +88,7 @@ def _scores(
     return SystemScores(
         name=output.name,
         description=output.description,
+        constrained=output.constrained,
         scores=scores,
         latency_p50_ms=percentile(output.latencies_ms, 0.5),
         latency_p95_ms=percentile(output.latencies_ms, 0.95),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hatrack.core.config import GateRules
 from hatrack.core.lineage import Comparison
@@ -10,26 +10,27 @@ from hatrack.core.lineage import Comparison
 __all__ = ["judge"]
 
 
-def judge(metric: str, base: str, comparisons: Sequence[Comparison], rules: GateRules) -> tuple[bool, tuple[str, ...]]:
+def judge(
+    metric: str, base: str, comparisons: Sequence[Comparison], rules: GateRules, free: Collection[str]
+) -> tuple[bool, tuple[str, ...]]:
     """Decide on an adapter against the best base figure.
 
     It passes when the whole interval of the gain in ``metric`` lies above ``rules.min_gain`` and no metric of
-    ``rules.no_worse`` falls significantly.
+    ``rules.no_worse`` falls significantly against any base that was free to answer anything (``free``): one that can
+    only choose among the labels has a perfect format for nothing.
     """
     reasons = []
-    against = {c.metric: c for c in comparisons if c.base == base}
-    gain = against[metric]
+    gain = next(c for c in comparisons if c.base == base and c.metric == metric)
     passed = gain.interval.low > rules.min_gain
-    verdict = "above" if passed else "not above"
     reasons.append(
         f"{metric}: {gain.difference:+.3f} against {base}, {rules.confidence:.0%} interval "
-        f"{gain.interval.low:+.3f} to {gain.interval.high:+.3f}; its lower end is {verdict} {rules.min_gain:g}"
+        f"{gain.interval.low:+.3f} to {gain.interval.high:+.3f}; its lower end is {'above' if passed else 'not above'} {rules.min_gain:g}"
     )
-    for name in rules.no_worse:
-        other = against.get(name)
-        if other is not None and other.significant_loss:
+    for other in comparisons:
+        if other.metric in rules.no_worse and other.base in free and other.significant_loss:
             passed = False
             reasons.append(
-                f"{name}: falls by {-other.difference:.3f}, significantly ({other.interval.low:+.3f} to {other.interval.high:+.3f})"
+                f"{other.metric}: falls by {-other.difference:.3f} against {other.base}, significantly "
+                f"({other.interval.low:+.3f} to {other.interval.high:+.3f})"
             )
     return passed, tuple(reasons)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from hatrack.core.chat import Message
+from hatrack.core.names import BASE
 from hatrack.data.records import Example
 from hatrack.models.adapters.folder import AdapterCard
 from hatrack.models.causal import Sampling, generate
@@ -31,6 +32,7 @@ class SystemOutput:
 
     name: str
     description: str
+    constrained: bool
     answers: tuple[str, ...]
     prompt_tokens: tuple[int, ...]
     answer_tokens: tuple[int, ...]
@@ -42,6 +44,7 @@ class _System:
     name: str
     description: str
     adapter: str  # key on the host
+    constrained: bool
     answer: Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]
 
 
@@ -65,7 +68,8 @@ def run_systems(
             SystemOutput(
                 system.name,
                 system.description,
-                tuple(t.strip() for t in texts),
+                system.constrained,
+                tuple(text.strip() for text in texts),
                 tuple(prompt_tokens),
                 tuple(answer_tokens),
                 tuple(latencies),
@@ -78,16 +82,16 @@ def _causal_systems(host: ModelHost, key: str, card: AdapterCard) -> list[_Syste
     if card.task == "instruct":
         asked = lambda example: tuple(m for m in example.messages[:-1])  # noqa: E731  # two prompts of one line each
         return [
-            _System("base", "base, same prompt", "base", _generating(host, card, asked)),
-            _System(ADAPTER, "adapter", key, _generating(host, card, asked)),
+            _System("base", "base, same prompt", BASE, False, _generating(host, card, asked)),
+            _System(ADAPTER, "adapter", key, False, _generating(host, card, asked)),
         ]
     plain = lambda example: _classify_messages(example.text, card.system)  # noqa: E731
     listed = lambda example: _classify_messages(example.text, _listing(card))  # noqa: E731
     return [
-        _System("base-prompted", "base, labels listed in the prompt", "base", _generating(host, card, listed)),
-        _System("base-scored", "base, labels listed, each label scored", "base", _scoring(host, card, listed)),
-        _System(ADAPTER, "adapter, generating", key, _generating(host, card, plain)),
-        _System("adapter-scored", "adapter, each label scored", key, _scoring(host, card, plain)),
+        _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
+        _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed)),
+        _System(ADAPTER, "adapter, generating", key, False, _generating(host, card, plain)),
+        _System("adapter-scored", "adapter, each label scored", key, True, _scoring(host, card, plain)),
     ]
 
 
@@ -143,7 +147,7 @@ def _encoder_systems(host: ModelHost, key: str, train: Sequence[Example]) -> lis
     adapter = host.adapters[key]
     card, labels = adapter.card, adapter.card.labels
     number = {label: i for i, label in enumerate(labels)}
-    with host.using("base"):
+    with host.using(BASE):
         embeddings = host.embed_ids(host.tokenize([example.text for example in train], card.max_length))
     centroids = CosineHead(class_centroids(embeddings, torch.tensor([number[example.label] for example in train]), len(labels)))
 
@@ -160,8 +164,8 @@ def _encoder_systems(host: ModelHost, key: str, train: Sequence[Example]) -> lis
     if head is None:
         raise RuntimeError("a classify adapter is attached without its head")  # ModelHost.attach reads it or refuses
     return [
-        _System("base-centroid", "base, nearest class centroid", "base", classify(centroids)),
-        _System(ADAPTER, "adapter", key, classify(head)),
+        _System("base-centroid", "base, nearest class centroid", BASE, True, classify(centroids)),
+        _System(ADAPTER, "adapter", key, True, classify(head)),
     ]
 
 

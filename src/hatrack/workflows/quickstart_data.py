@@ -1,8 +1,8 @@
 """Real records for the quickstart, from small packages of the package index: no hub, nothing invented.
 
-    legal    software licence names to their legal category     license-expression (ScanCode LicenseDB, CC BY 4.0)
-    finance  merchant descriptions to card category groups       iso18245 (ISO 18245 merchant category codes)
-    medical  diagnosis names to ICD-10-CM chapters               simple-icd-10-cm (ICD-10-CM, US public domain)
+legal    software licence names to their legal category     license-expression (ScanCode LicenseDB, CC BY 4.0)
+finance  merchant descriptions to card category groups       iso18245 (ISO 18245 merchant category codes)
+medical  diagnosis names to ICD-10-CM chapters               simple-icd-10-cm (ICD-10-CM, US public domain)
 """
 
 from __future__ import annotations
