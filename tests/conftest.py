@@ -20,7 +20,32 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-WORDS = "the a is of and to in red green blue apple river stone cloud tree bird fish lamp chair table one two three four".split()
+WORDS = [
+    "the",
+    "a",
+    "is",
+    "of",
+    "and",
+    "to",
+    "in",
+    "red",
+    "green",
+    "blue",
+    "apple",
+    "river",
+    "stone",
+    "cloud",
+    "tree",
+    "bird",
+    "fish",
+    "lamp",
+    "chair",
+    "table",
+    "one",
+    "two",
+    "three",
+    "four",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -210,12 +235,13 @@ def hatrack(capsys: pytest.CaptureFixture[str]) -> Runner:
 
     def run(*arguments: str, project: Path | None = None) -> Ran:
         given = [*arguments, *(["--project", str(project)] if project else [])]
-        with pytest.raises(SystemExit) as stopped:
+        code: Any = 0
+        try:
             main(given)
-            raise SystemExit(0)
+        except SystemExit as stopped:
+            code = stopped.code or 0
         seen = capsys.readouterr()
-        code = stopped.value.code
-        return Ran(code if isinstance(code, int) else 0, seen.out, seen.err)
+        return Ran(int(code), seen.out, seen.err)
 
     return run
 

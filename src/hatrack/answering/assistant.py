@@ -9,9 +9,9 @@ assistant.classify(["card not working"], adapter="finance")[0].label
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,8 @@ class Assistant:
         self.registry = Registry(project)
         self._report = report
         self._tries: dict[str, LabelTrie] = {}
+        self._pool: AdapterPool | None = None
+        self._loading = threading.Lock()
 
     @classmethod
     def open(cls, path: str | Path = ".", report: Callable[[str], None] = lambda line: None) -> Assistant:
@@ -75,12 +77,14 @@ class Assistant:
         root = Path(path).absolute()
         return cls(Project(root), read_config(root), report)
 
-    @cached_property
+    @property
     def pool(self) -> AdapterPool:
-        """The base and what lies on it."""
-        base = self.config.base
-        spec = str((self.project.root / base).absolute()) if base.startswith(".") else base
-        return AdapterPool(ModelHost(open_base(spec, report=self._report)), self.registry)
+        """The base and what lies on it; loaded once, whichever thread asks first."""
+        with self._loading:
+            if self._pool is None:
+                spec = self.project.base_spec(self.config.base)
+                self._pool = AdapterPool(ModelHost(open_base(spec, report=self._report)), self.registry)
+            return self._pool
 
     def check_name(self, adapter: str) -> None:
         """Refuse an unknown adapter before anything heavy is loaded.
@@ -170,8 +174,7 @@ class Assistant:
         renderer = host.renderer
         key = resident.manifest.digest if resident.manifest else BASE
         if key not in self._tries:
-            stop = min(renderer.stop_ids)
-            self._tries[key] = build_trie([[*renderer.encode(label), stop] for label in card.labels])
+            self._tries[key] = build_trie([renderer.answer_ids(label) for label in card.labels])
         head = (Message("system", card.system),) if card.system else ()
         prompts = [renderer.prompt((*head, Message("user", text)), card.max_length).ids for text in texts]
         return score_labels(host.module, prompts, self._tries[key])

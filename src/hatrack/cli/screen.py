@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["JsonOption", "ProjectOption", "print_json", "progress_console", "result_console"]
 
+_WIDTH = 140  # where there is no screen: wide enough for every table
+
 ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The project's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -21,7 +23,8 @@ def progress_console() -> Console:
     """Progress, notes and warnings: on stderr, so that results can be piped."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_terminal else Console(stderr=True, highlight=False, width=_WIDTH)
 
 
 def result_console() -> Console:
@@ -29,7 +32,7 @@ def result_console() -> Console:
     from rich.console import Console
 
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=140)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
 
 
 def print_json(value: Any) -> None:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from hatrack.core.errors import StorageError
+from hatrack.core.errors import HatrackError, StorageError
 
 __all__ = ["STAGING", "staged_folder", "storage_errors", "write_bytes", "write_text"]
 
@@ -26,6 +26,8 @@ _REASONS = {
     errno.EROFS: ("the file system is read-only", "choose a project folder that can be written"),
     errno.EACCES: ("the folder may not be written", "give yourself write permission or choose another folder"),
     errno.EPERM: ("the folder may not be written", "give yourself write permission or choose another folder"),
+    errno.ENOTDIR: ("a file is in the way of a folder", "move that file away"),
+    errno.EEXIST: ("a file is in the way of a folder", "move that file away"),
 }
 
 
@@ -39,6 +41,19 @@ def storage_errors(target: Path) -> Iterator[None]:
         if not what:
             raise
         raise StorageError(f"cannot write {target.name}: {what}", given=str(target), fix=fix) from error
+    except Exception as error:
+        # torch and safetensors report a full disk as errors of their own
+        if isinstance(error, HatrackError) or not _is_full(error, target):
+            raise
+        what, fix = _REASONS[errno.ENOSPC]
+        raise StorageError(f"cannot write {target.name}: {what}", given=str(target), fix=fix) from error
+
+
+def _is_full(error: Exception, target: Path) -> bool:
+    if f"os error {errno.ENOSPC}" in str(error):
+        return True
+    existing = next(path for path in (target, *target.parents) if path.exists())
+    return shutil.disk_usage(existing).free < 1_000_000
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -84,8 +99,13 @@ def staged_folder(target: Path) -> Iterator[Path]:
             if target.exists():
                 old = Path(tempfile.mkdtemp(dir=target.parent, prefix=STAGING))
                 os.replace(target, old / "old")
-                os.replace(staging, target)
-                shutil.rmtree(old, ignore_errors=True)
+                try:
+                    os.replace(staging, target)
+                except BaseException:
+                    os.replace(old / "old", target)
+                    raise
+                finally:
+                    shutil.rmtree(old, ignore_errors=True)
             else:
                 os.replace(staging, target)
         finally:

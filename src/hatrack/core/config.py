@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from hatrack.core.names import BASE, NAME_RULE, valid_name
 
@@ -124,22 +124,21 @@ class GateRules(Strict):
     no_worse: tuple[str, ...] = Field(("format",), description="Metrics that must not fall significantly.")
 
 
+def _name_is_valid(name: str) -> str:
+    if name == BASE:
+        raise ValueError("'base' is the name of the unadapted model; choose another name")
+    if not valid_name(name):
+        raise ValueError(f"adapter names have the form {NAME_RULE}, at most 64 characters")
+    return name
+
+
+# Checked key by key, so that every bad name is reported beside all other faults (F09).
+AdapterName = Annotated[str, AfterValidator(_name_is_valid), Field(description="The adapter's name.")]
+
+
 class ProjectConfig(Strict):
     """The whole file."""
 
     base: str = Field("bundled/smollm2-135m-instruct", description="The base model: bundled/NAME, a hub id, or a path.")
-    adapters: dict[Annotated[str, Field(description="The adapter's name.")], AdapterConfig] = Field(
-        description="One entry for each adapter, by name."
-    )
+    adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
-
-    @model_validator(mode="after")
-    def _names_are_valid(self) -> ProjectConfig:
-        for name in self.adapters:
-            if name == BASE:
-                raise ValueError("'base' is the name of the unadapted model; choose another name")
-            if not valid_name(name):
-                raise ValueError(f"adapter name {name!r} is not of the form {NAME_RULE}")
-        if not self.adapters:
-            raise ValueError("adapters is empty; at least one is needed")
-        return self

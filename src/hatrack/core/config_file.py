@@ -21,6 +21,8 @@ CONFIG_NAME = "hatrack.yaml"
 # of each method are checked together with the rest of the file.
 OptionModels = Callable[[str], type[BaseModel]]
 
+_KEY = "[key]"  # pydantic's place for a fault in the name of an entry
+
 
 def read_config(folder: Path, option_models: OptionModels | None = None) -> ProjectConfig:
     """Read the config of the project in ``folder``.
@@ -56,6 +58,8 @@ def parse_config(text: str, option_models: OptionModels | None = None) -> Projec
         raise ConfigError(
             f"{CONFIG_NAME} is not valid YAML", given=where + str(getattr(error, "problem", None) or error), fix="correct that line"
         ) from error
+    except RecursionError as error:
+        raise ConfigError(f"{CONFIG_NAME} is nested too deeply", fix="write it without so many brackets") from error
     if not isinstance(raw, dict):
         raise ConfigError(
             f"{CONFIG_NAME} must hold keys and values", given=type(raw).__name__, allowed=", ".join(ProjectConfig.model_fields)
@@ -78,7 +82,7 @@ def config_faults(error: ValidationError, model: type[BaseModel], prefix: str = 
     """One sentence for each fault, named by its place in the file."""
     sentences = []
     for fault in error.errors(include_url=False):
-        place = prefix + ".".join(str(part) for part in fault["loc"])
+        place = prefix + ".".join(str(part) for part in fault["loc"] if part != _KEY)
         if fault["type"] == "extra_forbidden":
             known = _fields_at(model, fault["loc"][:-1])
             sentences.append(_unknown_key(place, str(fault["loc"][-1]), known))
@@ -140,7 +144,12 @@ class _NoDuplicates(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue  # `<<: *anchor` stands for other keys; what is written beside it wins on purpose
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                problem = "a key must be a word, not a list or a mapping; put braces in quotes"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} occurs twice", key_node.start_mark)
             seen.add(key)

@@ -15,6 +15,11 @@ class Project:
 
     root: Path
 
+    def base_spec(self, base: str) -> str:
+        """The key ``base`` as a model source understands it: a path is meant from the project's folder."""
+        local = self.root / Path(base).expanduser()
+        return str(local.absolute()) if base.startswith(".") or local.exists() else base
+
     @property
     def state(self) -> Path:
         """Everything Hatrack writes; never committed."""

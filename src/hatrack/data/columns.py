@@ -41,7 +41,7 @@ def map_rows(rows: Iterable[RawRow | RowFault], config: AdapterConfig, path: Pat
 def _example(row: RawRow, config: AdapterConfig) -> Example:
     names, cells = config.columns, row.columns
     identity = str(cells[names.id]) if names.id and cells.get(names.id) not in (None, "") else f"row-{row.number}"
-    group = str(cells.get(names.group, "")) if names.group else ""
+    group = str(cells[names.group]) if names.group and cells.get(names.group) is not None else ""
     if config.task == "instruct":
         messages = _messages(cells, config)
         first = next(message.content for message in messages if message.role == "user")

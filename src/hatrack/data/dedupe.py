@@ -52,8 +52,10 @@ def shingles(text: str) -> set[str]:
 def _near_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int]]:
     from rensa import RMinHash, RMinHashLSH
 
-    # Sixteen bands of eight: candidates from a similarity of about 0.7 on; the exact check below removes the rest.
-    index = RMinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, num_bands=16)
+    # Bands of 8, 4 or 2 hashes: of pairs at the threshold fewer than one in a hundred is missed (down to 0.3); pairs
+    # below it become candidates too, and the exact check removes them.
+    bands = 16 if threshold >= 0.85 else 32 if threshold >= 0.65 else 64
+    index = RMinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, num_bands=bands)
     pieces = [shingles(text) for text in texts]
     pairs = []
     for i, piece in enumerate(pieces):

@@ -16,7 +16,9 @@ def split_examples(examples: Sequence[Example], shares: Sequence[float], seed: i
     """Divide ``examples`` into ``len(shares)`` parts.
 
     Near-duplicates and rows of one group stay together, so no part can be answered from memory of another. Within
-    that, every label is spread in proportion to ``shares``; a label with one cluster only goes to the first part.
+    that, every label is spread in proportion to ``shares``; a label with one cluster only goes to the first part. What
+    rounding takes from a part in one label, up to one row, it gets back in the next, so that many small labels fill
+    every part as few large ones do.
     """
     total = sum(shares)
     units = _units(examples, threshold)
@@ -26,18 +28,21 @@ def split_examples(examples: Sequence[Example], shares: Sequence[float], seed: i
         by_label[label].append(unit)
     parts: list[list[int]] = [[] for _ in shares]
     rng = random.Random(seed)
+    owed = [0.0] * len(shares)
     for label in sorted(by_label):
         pool = by_label[label]
         rng.shuffle(pool)
         pool.sort(key=len, reverse=True)  # large clusters first, while there is room to balance them
         rows = sum(len(unit) for unit in pool)
+        due = [share / total * rows + debt for share, debt in zip(shares, owed, strict=True)]
         filled = [0.0] * len(shares)
         for unit in pool:
             # the part that lacks most of its share; the first part wins ties, so rare labels can be learned at all
-            lack = [share / total * rows - done for share, done in zip(shares, filled, strict=True)]
+            lack = [wanted - done for wanted, done in zip(due, filled, strict=True)]
             part = 0 if not filled[0] else max(range(len(shares)), key=lambda p: (lack[p], -p))
             parts[part] += unit
             filled[part] += len(unit)
+        owed = [max(-1.0, min(1.0, wanted - done)) for wanted, done in zip(due, filled, strict=True)]
     return [[examples[i] for i in sorted(part)] for part in parts]
 
 

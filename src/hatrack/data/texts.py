@@ -55,7 +55,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
             if line is None:
                 raise RowErrors(f"a line of {path.name} is too long", rows=((number, f"longer than {_MAX_BYTES:,} bytes"),))
             try:
-                text = line.decode("utf-8")
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 raise RowErrors(
                     f"{path.name} is not UTF-8", rows=((number, f"byte 0x{line[error.start]:02x}"),), fix="save it as UTF-8"

@@ -15,17 +15,22 @@ def judge(
 ) -> tuple[bool, tuple[str, ...]]:
     """Decide on an adapter against the best base figure.
 
-    It passes when the whole interval of the gain in ``metric`` lies above ``rules.min_gain`` and no metric of
+    It passes when the whole interval of the gain in ``metric`` lies above ``rules.min_gain``, McNemar's test (where it
+    applies) finds the gain significant at the same confidence (on a handful of rows an interval can have no width, and
+    the exact test knows that), and no metric of
     ``rules.no_worse`` falls significantly against any base that was free to answer anything (``free``): one that can
     only choose among the labels has a perfect format for nothing.
     """
     reasons = []
     gain = next(c for c in comparisons if c.base == base and c.metric == metric)
-    passed = gain.interval.low > rules.min_gain
+    passed = clear = gain.interval.low > rules.min_gain
     reasons.append(
         f"{metric}: {gain.difference:+.3f} against {base}, {rules.confidence:.0%} interval "
-        f"{gain.interval.low:+.3f} to {gain.interval.high:+.3f}; its lower end is {'above' if passed else 'not above'} {rules.min_gain:g}"
+        f"{gain.interval.low:+.3f} to {gain.interval.high:+.3f}; its lower end is {'above' if clear else 'not above'} {rules.min_gain:g}"
     )
+    if clear and gain.p_value is not None and gain.p_value > 1 - rules.confidence:
+        passed = False
+        reasons.append(f"{metric}: McNemar p is {gain.p_value:.3f}; there are too few test rows to be sure of the gain")
     for other in comparisons:
         if other.metric in rules.no_worse and other.base in free and other.significant_loss:
             passed = False

@@ -19,7 +19,7 @@ from hatrack.models.host import ModelHost
 from hatrack.models.label_scoring import build_trie, score_labels
 from hatrack.models.render import ChatRenderer
 
-__all__ = ["ADAPTER", "SystemOutput", "run_systems"]
+__all__ = ["ADAPTER", "SystemOutput", "percentile", "run_systems"]
 
 ADAPTER = "adapter"
 LATENCY_ROWS = 20
@@ -124,8 +124,7 @@ def _generating(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
 
 def _scoring(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
     renderer = host.renderer
-    stop = min(renderer.stop_ids)
-    ids = [[*renderer.encode(label), stop] for label in card.labels]
+    ids = [renderer.answer_ids(label) for label in card.labels]
     trie = build_trie(ids)
 
     def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:

@@ -16,7 +16,7 @@ from torch import nn
 
 from hatrack.models.encoder import token_batches
 
-__all__ = ["Generated", "Sampling", "generate", "last_logits", "shared_prefix"]
+__all__ = ["Generated", "Sampling", "generate", "last_logits", "prefill", "shared_prefix"]
 
 _LEAST_SHARED = 8  # a shorter common beginning is not worth a cache of its own
 _TOKENS = 4096  # padded tokens in one forward pass: about 0.5 GB of activations on a 135M model

@@ -35,10 +35,10 @@ def fingerprint(folder: Path, cache: Path) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = json.loads(path.read_text(encoding="utf-8")).items()
+    except (OSError, ValueError, AttributeError) as error:  # the last: JSON, but no object
         raise ModelCorrupt("the model's config cannot be read", given=f"{path}: {error}", fix="download it again") from error
-    return {key: value for key, value in config.items() if key not in _VOLATILE}
+    return {key: value for key, value in config if key not in _VOLATILE}
 
 
 def _remembered(path: Path, cache: Path) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from hatrack.core.digest import sha256_text
-from hatrack.core.errors import AdapterBroken, AdapterMismatch
+from hatrack.core.errors import AdapterBroken, AdapterMismatch, AdapterNotFound
+from hatrack.core.names import BASE
 from hatrack.models.adapters.folder import HEAD, AdapterCard, read_card, read_tensors
 from hatrack.models.adapters.lora import Active, AdaptedLinear, read_lora, wrap_linears
 from hatrack.models.adapters.probe import verify_probe
@@ -21,7 +22,7 @@ from hatrack.models.encoder import CosineHead, embed, pad_right, token_batches
 from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
 
-__all__ = ["AttachedAdapter", "ModelHost", "generation_stop_ids", "text_template_hash"]
+__all__ = ["AttachedAdapter", "ModelHost", "text_template_hash"]
 
 _TEXT_TEMPLATE = "text/1"  # encoders read the bare text: tokenizer's own special tokens around it
 
@@ -53,7 +54,7 @@ class ModelHost:
     @cached_property
     def renderer(self) -> ChatRenderer:
         """Messages to ids, with this base's own template."""
-        return ChatRenderer(self.files.tokenizer, generation_stop_ids(self.module))
+        return ChatRenderer(self.files.tokenizer, self.files.stop_ids)
 
     @property
     def template_hash(self) -> str:
@@ -66,7 +67,10 @@ class ModelHost:
         Raises:
             AdapterMismatch: trained on another base (F19) or with another template (F06).
             AdapterBroken: damaged files, layers that do not fit, or a probe that is not reproduced (F18).
+            ValueError: the key is taken, or is ``base``.
         """
+        if key == BASE or key in self.adapters:
+            raise ValueError(f"the key {key!r} is taken")  # two adapters under one key would mix their layers
         card = read_card(folder)
         self._check_card(card)
         weights = read_lora(folder)
@@ -94,7 +98,13 @@ class ModelHost:
 
     @contextlib.contextmanager
     def using(self, key: str) -> Iterator[AttachedAdapter | None]:
-        """Apply one adapter, or ``base`` for none, inside the block. Nothing is copied or loaded."""
+        """Apply one adapter, or ``base`` for none, inside the block. Nothing is copied or loaded.
+
+        Raises:
+            AdapterNotFound: nothing was attached under ``key``; the base does not answer in its place (F23).
+        """
+        if key != BASE and key not in self.adapters:
+            raise AdapterNotFound("this adapter does not lie on the base", given=key[:12], fix="attach it first")
         before, self._active.name = self._active.name, key
         try:
             yield self.adapters.get(key)
@@ -152,12 +162,6 @@ class ModelHost:
                 fix="train the adapter again",
             )
         return CosineHead(weight.float(), card.head_scale or 1.0)
-
-
-def generation_stop_ids(module: Any) -> list[int]:
-    """Every id the base itself ends an answer with."""
-    declared = getattr(getattr(module, "generation_config", None), "eos_token_id", None)
-    return [declared] if isinstance(declared, int) else list(declared or [])
 
 
 def text_template_hash() -> str:

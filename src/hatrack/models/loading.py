@@ -45,10 +45,20 @@ class BaseModelFiles:
         """``causal`` when the architecture generates text, else ``encoder``."""
         try:
             config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            names = config.get("architectures") or [""]
+        except (OSError, ValueError, AttributeError) as error:  # the last: JSON, but no object
             raise ModelCorrupt("the model's config cannot be read", given=f"{self.folder}: {error}") from error
-        names = config.get("architectures") or [""]
         return "causal" if names[0].endswith(("ForCausalLM", "LMHeadModel")) else "encoder"
+
+    @cached_property
+    def stop_ids(self) -> tuple[int, ...]:
+        """Every token id the model itself ends an answer with, from its generation config; often more than one."""
+        path = self.folder / "generation_config.json"
+        try:
+            declared = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.is_file() else None
+        except (OSError, ValueError) as error:
+            raise ModelCorrupt("the model's generation config cannot be read", given=f"{path}: {error}") from error
+        return (declared,) if isinstance(declared, int) else tuple(declared or ())
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:

@@ -96,6 +96,11 @@ class ChatRenderer:
         """Text of generated ids, without special tokens."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
+    def answer_ids(self, text: str) -> list[int]:
+        """Ids of a whole answer exactly as it is trained: its text and the stop token that this template puts behind it."""
+        rendered = self._example((Message("user", "?"), Message("assistant", text)), last_turn_only=True)
+        return [token for token, trained in zip(rendered.ids, rendered.mask, strict=True) if trained]
+
     def encode(self, text: str) -> list[int]:
         """Ids of a text as they stand inside an answer: nothing is added."""
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)

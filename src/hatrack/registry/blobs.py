@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from hatrack.core.atomic import STAGING, staged_folder, storage_errors
@@ -31,11 +32,13 @@ class BlobStore:
         """
         digest = sha256_file(source)
         target = self.path(digest)
-        if target.exists():
+        if target.exists() and sha256_file(target) == digest:  # a damaged blob is written anew
             return digest
         with storage_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            staging = target.with_name(STAGING + digest)
+            handle, name = tempfile.mkstemp(dir=target.parent, prefix=STAGING)  # two processes may store the same content
+            os.close(handle)
+            staging = Path(name)
             try:
                 shutil.copyfile(source, staging)
                 os.replace(staging, target)
@@ -50,9 +53,13 @@ class BlobStore:
             AdapterBroken: a blob is missing or its content is not what its name says.
         """
         if not folder.is_dir():
-            with staged_folder(folder) as staging:
-                for name, digest in files.items():
-                    self._place(digest, staging / name)
+            try:
+                with staged_folder(folder) as staging:
+                    for name, digest in files.items():
+                        self._place(digest, staging / name)
+            except OSError:
+                if not folder.is_dir():  # else another process was faster, with the same files
+                    raise
         for name, digest in files.items():
             path = folder / name
             if not path.is_file() or sha256_file(path) != digest:

@@ -33,7 +33,8 @@ def build_manifest(
 ) -> Manifest:
     """The manifest of a new version of ``name``; its number follows from what changed since the newest one."""
     files = {f: sha256_file(folder / f) for f in _FILES if (folder / f).is_file()}
-    weights = sha256_json({f: files[f] for f in (WEIGHTS, CONFIG, HEAD) if f in files})
+    # PEFT's config file is left out: what of it decides behaviour stands in ``behaviour``; the rest is PEFT's version
+    weights = sha256_json({f: files[f] for f in (WEIGHTS, HEAD) if f in files})
     parent = registry.versions(name)[-1] if name in registry.names() else None
     draft = Manifest(
         name=name,

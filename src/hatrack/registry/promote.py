@@ -41,7 +41,7 @@ def promote(registry: Registry, reference: str, *, override: str = "") -> Manife
                 fix=ask,
             )
         reason = report.reasons[0]
-    registry.move_alias(manifest, CHAMPION, "promote" if not override else "promote with override", reason)
+    registry.move_alias(manifest, CHAMPION, "promote with override" if override.strip() else "promote", reason)
     return manifest
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from semver import Version
 from sqlalchemy import create_engine, event, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from hatrack.core.errors import AdapterNotFound, StorageError
@@ -51,7 +51,7 @@ class Registry:
         # SQLite begins a transaction at the first write; two promotes must not both read before either writes.
         event.listen(self._engine, "connect", _sqlite_pragmas)
         event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        with self._errors(project.state):
+        with self._errors():
             Base.metadata.create_all(self._engine)
 
     def stamp(self) -> object:
@@ -112,17 +112,23 @@ class Registry:
     def add(self, manifest: Manifest, folder: Path) -> Manifest:
         """Store a version: first its files, then, in one transaction, its row. The same digest is stored once.
 
+        A version number that another process took in the meantime is raised to the next free patch. Files are stored
+        again even where the digest is known: that is how a damaged version is repaired.
+
         Raises:
             StorageError: the disk refuses; no version appears.
         """
-        with self._session() as session:
-            same = session.scalar(select(VersionRow).where(VersionRow.name == manifest.name, VersionRow.digest == manifest.digest))
-            if same is not None:
-                return Manifest.model_validate_json(same.manifest)
         for name, digest in manifest.files.items():
             if self.blobs.put(folder / name) != digest:
                 raise StorageError(f"{name} changed while it was stored", given=str(folder))
-        with self._errors(self.blobs.root), self._session() as session:
+        with self._errors(), self._session() as session:
+            rows = session.scalars(select(VersionRow).where(VersionRow.name == manifest.name)).all()
+            same = next((row for row in rows if row.digest == manifest.digest), None)
+            if same is not None:
+                return Manifest.model_validate_json(same.manifest)
+            taken = {row.version for row in rows}
+            while manifest.version in taken:
+                manifest = manifest.model_copy(update={"version": self.next_version(manifest, "patch")})
             session.add(
                 VersionRow(name=manifest.name, version=manifest.version, digest=manifest.digest, manifest=manifest.model_dump_json())
             )
@@ -139,7 +145,7 @@ class Registry:
 
     def add_report(self, manifest: Manifest, report: EvalReport) -> None:
         """Attach an evaluation report to a version."""
-        with self._errors(self.blobs.root), self._session() as session:
+        with self._errors(), self._session() as session:
             session.add(ReportRow(version_id=self._row(session, manifest).id, report=report.model_dump_json()))
             session.commit()
 
@@ -152,7 +158,7 @@ class Registry:
 
     def move_alias(self, manifest: Manifest, alias: str, action: str, reason: str) -> None:
         """Point an alias at a version and write down that it moved. Only ``hatrack.registry.promote`` calls this."""
-        with self._errors(self.blobs.root), self._session() as session:
+        with self._errors(), self._session() as session:
             target = self._row(session, manifest)
             row = session.get(AliasRow, (manifest.name, alias))
             before = session.get(VersionRow, row.version_id) if row else None
@@ -198,12 +204,14 @@ class Registry:
         )
 
     @contextmanager
-    def _errors(self, where: Path) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except DatabaseError as error:
             raise StorageError(
-                "the registry cannot be written", given=f"{where.parent}: {error.orig}", fix="free space or permissions there"
+                "the registry cannot be opened or written",
+                given=f"{self._database}: {error.orig}",
+                fix="free space there, look at its permissions, or restore it from a backup",
             ) from error
 
 

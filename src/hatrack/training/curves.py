@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ CURVES = "loss.png"
 
 
 def read_events(run: Path) -> list[dict[str, Any]]:
-    """The logged figures of a run, each step once: after a resume the later entry counts."""
+    """The logged figures of a run, each step once: after a resume the later entry counts, and a torn line is left out."""
     by_step: dict[tuple[int, bool], dict[str, Any]] = {}
     with (run / EVENTS).open(encoding="utf-8") as stream:
         for line in stream:
-            event = json.loads(line)
-            by_step[event["step"], "eval_loss" in event] = event
+            with contextlib.suppress(json.JSONDecodeError):  # a kill, or a full disk, in the middle of a line
+                event = json.loads(line)
+                by_step[event["step"], "eval_loss" in event] = event
     return [by_step[key] for key in sorted(by_step)]
 
 
@@ -37,13 +39,18 @@ def draw_curves(run: Path, title: str) -> Path:
     if validation:
         axes.plot(*zip(*validation, strict=True), label="validation", color="#cc6677", marker="o", markersize=4)
         step, loss = min(validation, key=lambda point: point[1])
-        axes.annotate(f"kept: {loss:.3f}", (step, loss), xytext=(0, 12), textcoords="offset points", ha="center", color="#cc6677")
+        side = "right" if step > max(s for s, _ in validation) / 2 else "left"  # towards the middle of the picture
+        axes.annotate(f"kept: {loss:.3f}", (step, loss), xytext=(0, 12), textcoords="offset points", ha=side, color="#cc6677")
     axes.set_xlabel("optimizer step")
     axes.set_ylabel("loss per label (nats)")
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    axes.set_ylim(bottom=0)
+    losses = [loss for _, loss in (*train, *validation)]
+    if min(losses) > 0 and max(losses) > 10 * min(losses):
+        axes.set_yscale("log")  # else the first steps flatten all that follows
+    else:
+        axes.set_ylim(bottom=0)
     path = run / CURVES
     figure.savefig(path, dpi=120)
     return path

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Dataset
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 
 from hatrack.core.atomic import storage_errors
 from hatrack.core.config import TrainSettings
@@ -28,7 +29,7 @@ from hatrack.training.checkpoint import latest_sealed, seal
 from hatrack.training.objectives.base import IGNORED, Item, Trainee
 from hatrack.training.sampler import LengthBuckets
 
-__all__ = ["Loop", "run_loop"]
+__all__ = ["Loop", "Rows", "run_loop"]
 
 _STATE = "trained.safetensors"
 
@@ -77,12 +78,16 @@ class Loop(Trainer):
         batch = {key: value for key, value in inputs.items() if key != "rows"}
         loss = model(**batch) / num_items_in_batch
         if not torch.isfinite(loss):
-            raise NonFiniteLoss(
-                f"the training loss became {loss.item()} in step {self.state.global_step + 1}",
-                given=f"rows {', '.join(str(row) for row in inputs['rows'].tolist()[:8])} of the training data",
-                fix="lower train.learning_rate, or look at these rows; the last checkpoint is kept",
-            )
+            raise self._not_finite("training", loss.item(), inputs["rows"].tolist())
         return (loss, {}) if return_outputs else loss
+
+    def _not_finite(self, part: str, loss: float, rows: Sequence[int]) -> NonFiniteLoss:
+        step = self.state.global_step + (part == "training")  # a step is counted when it is over
+        return NonFiniteLoss(
+            f"the {part} loss became {loss} in step {step}",
+            given=f"rows {', '.join(str(row) for row in rows[:8])} of the {part} data",
+            fix="lower train.learning_rate, or look at these rows; the last checkpoint is kept",
+        )
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Validation loss: the mean over all labels of the validation rows."""
@@ -93,7 +98,10 @@ class Loop(Trainer):
             for rows in self._validation_batches:
                 batch = self._prepare_inputs(self._collate(rows))
                 batch.pop("rows")
-                total += float(model(**batch))
+                loss = float(model(**batch))
+                if not math.isfinite(loss):
+                    raise self._not_finite("validation", loss, [item.row for item in rows])
+                total += loss
                 count += int((batch["labels"] != IGNORED).sum())
         metrics = {"eval_loss": total / count}
         self.log(dict(metrics))
@@ -114,6 +122,19 @@ class Loop(Trainer):
         with storage_errors(run):
             super()._save_checkpoint(model, trial)
             seal(run / f"checkpoint-{self.state.global_step}")
+
+    def take_over(self, checkpoint: Path) -> bool:
+        """Whether training was over at ``checkpoint``, by its epochs or early; then the best weights are taken from disk.
+
+        The Trainer itself would forget that it had stopped, and train on.
+        """
+        state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        control: Any = state.stateful_callbacks["TrainerControl"]
+        if not control["args"]["should_training_stop"]:
+            return False
+        self.state = state
+        self._restore(checkpoint.with_name(f"checkpoint-{state.best_global_step}"))
+        return True
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         self._restore(Path(resume_from_checkpoint))
@@ -166,7 +187,7 @@ def run_loop(
         gradient_accumulation_steps=settings.accumulation,
         learning_rate=learning_rate,
         lr_scheduler_type={"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}[settings.schedule],
-        warmup_steps=math.ceil(settings.warmup * total),
+        warmup_steps=min(math.ceil(settings.warmup * total), total - 1),  # a run of one step must not be all warmup
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         seed=settings.seed,
@@ -176,6 +197,7 @@ def run_loop(
         save_steps=every,
         save_total_limit=2,
         load_best_model_at_end=True,
+        restore_callback_states_from_checkpoint=True,  # else early stopping would forget how long it has waited
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         logging_steps=max(1, min(10, total // 20)),
@@ -198,7 +220,8 @@ def run_loop(
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             loop.remove_callback(callback)
     checkpoint = latest_sealed(run)
-    loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if checkpoint is None or not loop.take_over(checkpoint):
+        loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return loop
 
 

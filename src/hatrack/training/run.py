@@ -27,9 +27,10 @@ from hatrack.models.adapters.folder import HEAD, AdapterCard
 from hatrack.models.adapters.probe import PROBE_TOKENS, write_probe
 from hatrack.models.causal import last_logits
 from hatrack.models.encoder import embed, pad_right
-from hatrack.models.host import generation_stop_ids, text_template_hash
+from hatrack.models.host import text_template_hash
 from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
+from hatrack.models.sources.local import Local
 from hatrack.training.curves import draw_curves
 from hatrack.training.loop import run_loop
 from hatrack.training.methods.base import METHODS, Method
@@ -125,8 +126,7 @@ def _train(
     rate: float,
 ) -> None:
     base: Any = load_module(files)
-    stops = generation_stop_ids(base)
-    train, validation = objective.items(prepared, config, files, stops)
+    train, validation = objective.items(prepared, config, files)
     inputs = [item.ids[:PROBE_TOKENS] for item in train[:2]]
     before = _outputs(base, inputs, files)
     set_seed(config.train.seed)  # before the first random number of the adapter (F11)
@@ -145,7 +145,7 @@ def _train(
     seconds = time.monotonic() - start
     trainee.eval()
     after = _outputs(base, inputs, files)
-    template = ChatRenderer(files.tokenizer, stops).template_hash if files.kind == "causal" else text_template_hash()
+    template = ChatRenderer(files.tokenizer, files.stop_ids).template_hash if files.kind == "causal" else text_template_hash()
     head = trainee.head if isinstance(trainee, EncoderTrainee) else None
     card = AdapterCard(
         task=config.task,
@@ -160,7 +160,7 @@ def _train(
     )
     figures = {**_figures(loop.state, train, seconds), "trained_parameters": float(coverage.trained)}
     with staged_folder(run / ADAPTER) as folder:
-        method.export(adapted, folder, files.spec)
+        method.export(adapted, folder, _base_name(files.spec))
         card.write(folder)
         if head is not None:
             save_file({"weight": head.weight.detach().contiguous()}, folder / HEAD)
@@ -173,6 +173,11 @@ def _train(
     draw_curves(run, f"{name}: {config.method} on {files.spec}")
     for checkpoint in run.glob("checkpoint-*"):
         shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def _base_name(spec: str) -> str:
+    """A base in a folder goes by the folder's name: its path would make the digest another one on every machine (F11)."""
+    return Path(spec).name if Local().claims(spec) else spec
 
 
 def _outputs(base: Any, inputs: Sequence[Sequence[int]], files: BaseModelFiles) -> torch.Tensor:

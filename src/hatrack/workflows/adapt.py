@@ -46,8 +46,7 @@ class Workbench:
         """
         config = read_config(root, option_model)
         project = Project(root.absolute())
-        spec = str((root / config.base).absolute()) if config.base.startswith(".") else config.base
-        files = open_base(spec, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+        files = open_base(project.base_spec(config.base), report=lambda line: console.print(f"[dim]{line}[/dim]"))
         return cls(project, config, Registry(project), console, files)
 
     def adapter(self, name: str) -> AdapterConfig:

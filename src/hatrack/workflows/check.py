@@ -79,7 +79,7 @@ def check_adapter(bench: Workbench, name: str) -> Finding:
     prepared = bench.prepare(name)
     train = prepared.splits.train
     if bench.files.kind == "causal":
-        rendered = render_examples(train, config, ChatRenderer(bench.files.tokenizer))
+        rendered = render_examples(train, config, ChatRenderer(bench.files.tokenizer, bench.files.stop_ids))
     else:
         tokenizer: Any = bench.files.tokenizer
         whole = tokenizer([example.text for example in train], verbose=False)["input_ids"]

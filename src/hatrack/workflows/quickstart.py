@@ -22,7 +22,7 @@ __all__ = ["FOLDER", "Asked", "QuickstartResult", "run_quickstart", "write_quick
 
 FOLDER = "hatrack-quickstart"
 _SEED = 13
-_ROWS = 560
+_ROWS = 480
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Csv:
         if header_line is None:
             return
         delimiter = max(",;\t", key=header_line.count)
-        header = [name.strip() for name in next(csv.reader([header_line], delimiter=delimiter))]
+        header = _header(header_line, delimiter, path)
         twice = {name for name in header if header.count(name) > 1}
         if twice:
             raise DataFileError("two columns of this file have the same name", given=f"{path}: {sorted(twice)}", fix="rename one")
@@ -38,6 +38,7 @@ class Csv:
             except StopIteration:
                 return
             except csv.Error as error:
+                source.too_long = False
                 yield RowFault(number, f"not valid CSV: {error}")
                 continue
             if source.too_long:
@@ -49,6 +50,23 @@ class Csv:
                 yield RowFault(number, f"{len(fields)} fields where the header has {len(header)}", excerpt(delimiter.join(fields)))
             else:
                 yield RawRow(number, dict(zip(header, fields, strict=True)))
+
+
+def _header(line: str, delimiter: str, path: Path) -> list[str]:
+    try:
+        names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter, strict=True))]
+    except csv.Error as error:
+        raise DataFileError(
+            "the header of this CSV file cannot be read",
+            given=f"{path}: {error}",
+            allowed="column names on one line, each line of the file ending in LF or CRLF",
+            fix="save it again as CSV UTF-8",
+        ) from error
+    if not names:
+        raise DataFileError(
+            "this CSV file has no header", given=f"{path}: the first line is empty or too long", fix="write the column names on line 1"
+        )
+    return names
 
 
 class _Text:

@@ -37,10 +37,21 @@ class Jsonl:
             except (ValueError, RecursionError) as error:
                 yield RowFault(number, f"not valid JSON: {error}", excerpt(text))
                 continue
-            if isinstance(value, dict):
+            if "\\ud" in text.lower() and _half_a_character(value):
+                yield RowFault(number, "holds half of a surrogate pair (\\ud800 to \\udfff), which is no character", excerpt(text))
+            elif isinstance(value, dict):
                 yield RawRow(number, value)
             else:
                 yield RowFault(number, f"a JSON object is needed, this is {type(value).__name__}", excerpt(text))
+
+
+def _half_a_character(value: Any) -> bool:
+    """Whether JSON escapes left something that no tokenizer and no UTF-8 file can hold."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ probe.safetensors           logits at training time, with and without the adapte
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,8 +107,8 @@ def read_lora_config(folder: Path) -> dict[str, Any]:
                 fix="retrain it with Hatrack, or merge it into its base with the tool that made it",
             )
     for key in ("r", "lora_alpha"):
-        if not isinstance(config.get(key), int | float):
-            raise _broken(folder, f"{CONFIG}: {key} is {config.get(key)!r}, a number is needed")
+        if not isinstance(config.get(key), int | float) or not 0 < config[key] < math.inf:
+            raise _broken(folder, f"{CONFIG}: {key} is {config.get(key)!r}, a positive number is needed")
     return config
 
 

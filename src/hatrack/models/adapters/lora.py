@@ -78,7 +78,7 @@ def read_lora(folder: Path) -> LoraWeights:
         halves.setdefault(path, {})[half[0]] = tensor
     layers = {}
     for path, pair in halves.items():
-        if set(pair) != {"A", "B"} or pair["A"].shape[0] != rank or pair["B"].shape[1] != rank:
+        if set(pair) != {"A", "B"} or any(t.dim() != 2 for t in pair.values()) or pair["A"].shape[0] != rank or pair["B"].shape[1] != rank:
             shapes = {half: tuple(tensor.shape) for half, tensor in pair.items()}
             raise _foreign(folder, f"{path}: {shapes} for r={rank}")
         layers[path] = (pair["A"].float(), pair["B"].float() * scale)

@@ -20,6 +20,7 @@ __all__ = ["PROBE_TOKENS", "verify_probe", "write_probe"]
 
 PROBE_TOKENS = 16  # enough to reach every layer, few enough to check in tens of milliseconds
 _KEPT = 256  # logits kept of a vocabulary; the largest ones, where an adapter shows
+_TENSORS = {"inputs", "lengths", "indices", "adapted", "base"}
 _TOLERANCE = 2e-3  # absolute, on logits of order ten; another thread count moves them by about 1e-5
 
 Logits = Callable[[Sequence[Sequence[int]]], torch.Tensor]
@@ -50,10 +51,14 @@ def verify_probe(folder: Path, adapted: Logits) -> None:
         AdapterBroken: the logits are not those of training, or the adapter changes nothing.
     """
     probe = read_tensors(folder / PROBE)
+    if set(probe) != _TENSORS:
+        raise AdapterBroken(
+            f"{PROBE} is no probe", given=", ".join(sorted(probe)), allowed=", ".join(sorted(_TENSORS)), fix="train the adapter again"
+        )
     inputs = [row[:length].tolist() for row, length in zip(probe["inputs"], probe["lengths"], strict=True)]
     logits = adapted(inputs).gather(1, probe["indices"])
     error = float((logits - probe["adapted"]).abs().max())
-    if error > _TOLERANCE:
+    if not error <= _TOLERANCE:  # written so that NaN is refused too
         raise AdapterBroken(
             "the adapter does not act as it did when it was trained",
             given=f"logits differ by {error:.3g} on the stored probe",

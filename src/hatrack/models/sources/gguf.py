@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +24,18 @@ def convert_gguf(gguf: Path, target: Path, report: Report) -> Path:
     if target.is_dir():  # staged_folder renames only a whole folder into place
         return target
     report(f"converting {gguf.name} to safetensors, once (about half a minute)")
+    import struct
+
     # Imported here: listing or checking data with a bundled model must not load torch.
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
 
     where = {"gguf_file": gguf.name, "local_files_only": True}
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped in transformers
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **where)
-        model: Any = AutoModelForCausalLM.from_pretrained(str(gguf.parent), dtype=torch.float32, **where)
-    except (OSError, ValueError, RuntimeError, KeyError, IndexError) as error:
+        with contextlib.redirect_stderr(io.StringIO()):  # progress bars of two libraries
+            tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **where)
+            model: Any = AutoModelForCausalLM.from_pretrained(str(gguf.parent), dtype=torch.float32, **where)
+    except (OSError, ValueError, RuntimeError, KeyError, IndexError, struct.error) as error:
         raise ModelCorrupt("the GGUF file cannot be read", given=f"{gguf}: {error}", fix="reinstall or download the model again") from error
     # The weights are dequantised now; a quantisation entry would make the next load treat them as packed.
     if hasattr(model.config, "quantization_config"):

@@ -25,7 +25,13 @@ class Hub:
 
     def fetch(self, spec: str, cache: Path, report: Report) -> Path:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+        from huggingface_hub.errors import (
+            HfHubHTTPError,
+            HFValidationError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
 
         repository, _, revision = spec.partition("@")
         report(f"asking the hub for {spec}")
@@ -38,6 +44,8 @@ class Hub:
                 allowed="an existing org/name, with HF_TOKEN set for private ones",
                 fix="correct the key `base` in hatrack.yaml",
             ) from error
+        except HFValidationError as error:
+            raise ModelNotFound("this cannot be the id of a model on the hub", given=f"{spec}: {error}", allowed="org/name") from error
         except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
             raise HubUnreachable(
                 "the hub cannot be reached, and this model is not in the local cache",

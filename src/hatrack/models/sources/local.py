@@ -18,7 +18,7 @@ class Local:
     name = "local"
 
     def claims(self, spec: str) -> bool:
-        return spec.startswith(("/", ".", "~")) or Path(spec).exists()
+        return spec.startswith(("/", ".", "~")) or (spec != "" and Path(spec).exists())  # Path("") is this folder
 
     def fetch(self, spec: str, cache: Path, report: Report) -> Path:
         path = Path(spec).expanduser().absolute()

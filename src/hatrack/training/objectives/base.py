@@ -56,9 +56,7 @@ class Objective(Protocol):
 
     kind: Kind
 
-    def items(
-        self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles, stop_ids: Sequence[int]
-    ) -> tuple[list[Item], list[Item]]:
+    def items(self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles) -> tuple[list[Item], list[Item]]:
         """Training and validation rows.
 
         Raises:

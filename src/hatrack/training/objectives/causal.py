@@ -24,10 +24,8 @@ class Instruct:
 
     kind: Kind = "causal"
 
-    def items(
-        self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles, stop_ids: Sequence[int]
-    ) -> tuple[list[Item], list[Item]]:
-        renderer = ChatRenderer(files.tokenizer, stop_ids)
+    def items(self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles) -> tuple[list[Item], list[Item]]:
+        renderer = ChatRenderer(files.tokenizer, files.stop_ids)
         parts = []
         for examples in (prepared.splits.train, prepared.splits.validation):
             rendered = render_examples(examples, config, renderer)
@@ -83,8 +81,13 @@ class CausalTrainee(Trainee):
         training = base.training
         base.eval()
         ids = torch.tensor([list(probe[:16])])
-        short = base.get_output_embeddings()(base.base_model(input_ids=ids, use_cache=False).last_hidden_state)
-        plain = base(input_ids=ids, use_cache=False).logits
+        # far larger logits than any model gives: soft-capping hardly moves small ones
+        louder = base.get_output_embeddings().register_forward_hook(lambda module, inputs, logits: logits * 1000)
+        try:
+            short = base.get_output_embeddings()(base.base_model(input_ids=ids, use_cache=False).last_hidden_state)
+            plain = base(input_ids=ids, use_cache=False).logits
+        finally:
+            louder.remove()
         base.train(training)
         return short.shape == plain.shape and bool(torch.allclose(short, plain, rtol=1e-5, atol=1e-5))
 

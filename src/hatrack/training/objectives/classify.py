@@ -23,9 +23,7 @@ class Classify:
 
     kind: Kind = "encoder"
 
-    def items(
-        self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles, stop_ids: Sequence[int]
-    ) -> tuple[list[Item], list[Item]]:
+    def items(self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles) -> tuple[list[Item], list[Item]]:
         tokenizer: Any = files.tokenizer
         number = {label: i for i, label in enumerate(prepared.labels)}
         parts = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,11 +39,12 @@ def find_targets(base: nn.Module, wanted: Sequence[str] | None, last_layers: int
         raise TargetsNotFound("last_layers is more than the base has", given=str(last_layers), allowed=f"1 to {depth}")
     layers = tuple(range(depth - last_layers, depth)) if last_layers else None
     inside = [name for name, block in blocks.items() if layers is None or block in layers]
-    suffixes = list(dict.fromkeys(wanted or (_suffix(name, outside) for name in inside)))
-    counts = Counter({suffix: sum(_matches(name, suffix) for name in inside) for suffix in suffixes})
-    missing = [suffix for suffix in suffixes if not counts[suffix]]
+    available = sorted({_suffix(name, outside) for name in inside})
+    missing = [suffix for suffix in wanted or () if not any(_matches(name, suffix) for name in inside)]
+    asked = [(name, suffix) for suffix in wanted for name in inside if _matches(name, suffix)] if wanted else [(n, "") for n in inside]
+    suffixes = list(dict.fromkeys(_suffix(name, outside, suffix) for name, suffix in asked))
+    counts = {suffix: sum(_matches(name, suffix) for name in inside) for suffix in suffixes}
     if missing or not suffixes:
-        available = sorted({_suffix(name, outside) for name in inside})
         near = closest(missing[0], available, 1) if missing else []
         raise TargetsNotFound(
             "target_modules names layers this base does not have",
@@ -52,17 +52,17 @@ def find_targets(base: nn.Module, wanted: Sequence[str] | None, last_layers: int
             allowed=", ".join(available),
             fix=f"did you mean {near[0]}?" if near else "choose among the allowed names, or leave target_modules out",
         )
-    return Targets(tuple(suffixes), layers, dict(counts))
+    return Targets(tuple(suffixes), layers, counts)
 
 
 def _matches(name: str, suffix: str) -> bool:
     return name == suffix or name.endswith("." + suffix)
 
 
-def _suffix(name: str, outside: Sequence[str]) -> str:
-    """The shortest end of ``name`` that no layer outside the blocks (a pooler, the output head) also has."""
+def _suffix(name: str, outside: Sequence[str], least: str = "") -> str:
+    """The shortest end of ``name``, ``least`` or longer, that no layer outside the blocks (a pooler, the output head) also has."""
     parts = name.split(".")
-    for length in range(1, len(parts)):
+    for length in range(least.count(".") + 1, len(parts)):
         suffix = ".".join(parts[-length:])
         if not any(_matches(other, suffix) for other in outside):
             return suffix

@@ -1,0 +1,78 @@
+"""Write docs/config.md and docs/hatrack.schema.json from the config models: python docs/generate.py.
+
+``tests/test_docs.py`` refuses a page that is older than the code.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, GateRules, ProjectConfig, TrainSettings
+from hatrack.training.methods.base import METHODS
+
+HERE = Path(__file__).parent
+HEAD = """# hatrack.yaml
+
+Every key of the one config file. An unknown key is refused, with the nearest known one; all faults are reported
+together. `hatrack.schema.json` beside this page is the JSON schema, for editors.
+
+```yaml
+base: bundled/smollm2-135m-instruct
+adapters:
+  legal:
+    data: data/legal.jsonl
+    columns: {text: clause, label: type, group: contract}
+    task: classify-by-text
+    system: Name the type of this contract clause.
+    method: lora
+    last_layers: 10
+    train: {epochs: 3, max_length: 256}
+gate: {min_gain: 0.02}
+```
+"""
+SECTIONS: list[tuple[str, type[BaseModel]]] = [
+    ("The file", ProjectConfig),
+    ("adapters.NAME", AdapterConfig),
+    ("adapters.NAME.data", DataFiles),
+    ("adapters.NAME.columns", Columns),
+    ("adapters.NAME.checks", Checks),
+    ("adapters.NAME.train", TrainSettings),
+    ("gate", GateRules),
+]
+
+
+def section(title: str, model: type[BaseModel]) -> str:
+    lines = [f"## {title}", "", (model.__doc__ or "").strip(), "", "| key | default | what it does |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else shown(field.default)
+        lines.append(f"| `{name}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def shown(value: object) -> str:
+    if isinstance(value, BaseModel):
+        return "see below"
+    if isinstance(value, tuple):
+        return "`[" + ", ".join(str(item) for item in value) + "]`"
+    return f"`{json.dumps(value)}`".replace('`"', "`").replace('"`', "`")
+
+
+def pages() -> dict[Path, str]:
+    """Path to the text that should stand there."""
+    parts = [HEAD, *(section(title, model) for title, model in SECTIONS)]
+    for name in METHODS.names():
+        method = METHODS.get(name)()
+        parts.append(section(f"Options of method `{name}`", method.options).replace("| key |", "| key, beside `method` |"))
+    schema = ProjectConfig.model_json_schema()
+    return {
+        HERE / "config.md": "\n".join(parts),
+        HERE / "hatrack.schema.json": json.dumps(schema, indent=1) + "\n",
+    }
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

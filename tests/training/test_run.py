@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from safetensors import SafetensorError
+
+from hatrack.core.errors import StorageError, TrainingError
+from hatrack.training import loop as loop_module
+from hatrack.training.checkpoint import latest_sealed
+from hatrack.training.progress import LiveBar
+from tiny_training import events_of, open_pieces, run_folder, train, train_and_register
+
+SHORT = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2}
+LONG = {"epochs": 3, "batch_size": 8, "evals_per_epoch": 2}
+
+
+def test_a_finished_run_is_found_again_and_not_trained_again(make_project):
+    project = make_project("classify-by-text", train=SHORT)
+    first = train_and_register(project)
+    events = (run_folder(project) / "events.jsonl").read_bytes()
+    pieces, console = open_pieces(project), Console(record=True, width=200)
+    trained = pieces.train(console)
+    assert "finished already" in console.export_text()
+    assert trained.statistics == first.training
+    assert (run_folder(project) / "events.jsonl").read_bytes() == events
+    again = train_and_register(project)
+    assert (again.version, again.digest) == (first.version, first.digest)
+
+
+@pytest.mark.parametrize("change", [{"train": {**SHORT, "learning_rate": 0.01}}, {"r": 2}, {"rows": 55}, {"system": "Be brief."}])
+def test_other_inputs_are_another_run(make_project, change):
+    from conftest import label_rows
+
+    rows = label_rows(change.pop("rows", 60))
+    keys = {"train": SHORT, "system": None, **change}
+    one = train(make_project("classify-by-text", train=SHORT))
+    other = open_pieces(make_project("classify-by-text", rows, **keys)).train()
+    assert one.run != other.run
+    assert one.run.parent == other.run.parent
+
+
+def test_the_task_must_fit_the_base(make_project, tiny_causal, tiny_encoder):
+    with pytest.raises(TrainingError, match="classify needs an encoder") as refused:
+        train(make_project("classify", base=tiny_causal))
+    assert "is a causal language model" in refused.value.given
+    assert "classify-by-text" in refused.value.fix
+    with pytest.raises(TrainingError, match="needs a base that generates text") as refused:
+        train(make_project("classify-by-text", base=tiny_encoder))
+    assert "is an encoder" in refused.value.given
+
+
+def test_a_base_that_does_not_fit_leaves_no_run_behind(make_project, tiny_causal):
+    project = make_project("classify", base=tiny_causal)
+    with pytest.raises(TrainingError):
+        train(project)
+    assert run_folder(project) is None
+
+
+def test_runs_that_cannot_be_written_are_a_storage_error(make_project, monkeypatch):
+    # as root, permissions say nothing; so the system's refusal is made up
+    def refuse(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    pieces = open_pieces(make_project("classify-by-text"))
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StorageError, match="may not be written") as refused:
+        pieces.train()
+    assert str(pieces.runs) in refused.value.given
+
+
+def test_a_file_in_the_way_of_the_runs_is_a_storage_error(make_project):
+    pieces = open_pieces(make_project("classify-by-text"))
+    pieces.runs.parent.mkdir(exist_ok=True)
+    pieces.runs.write_text("in the way")
+    with pytest.raises(StorageError, match="in the way"):
+        pieces.train()
+
+
+@pytest.fixture
+def full_at(monkeypatch):
+    """From a step on, one file of a checkpoint goes to a device that is always full."""
+
+    def arm(name, step):
+        if not Path("/dev/full").is_char_device():
+            pytest.skip("no /dev/full here")
+
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == step:
+                folder = Path(args.output_dir) / f"checkpoint-{step}"
+                folder.mkdir()
+                (folder / name).symlink_to("/dev/full")
+
+        monkeypatch.setattr(LiveBar, "on_step_end", on_step_end)
+        # torch's own error does not say that the disk is full; the free space does
+        usage = shutil.disk_usage("/")._replace(free=0)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+
+    return arm
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "trainer_state.json"])
+def test_a_disk_that_fills_up_while_a_checkpoint_is_written(make_project, full_at, monkeypatch, name):
+    project, whole = (make_project("classify-by-text", folder=folder, train=LONG) for folder in ("full", "whole"))
+    full_at(name, 6)
+    with pytest.raises(StorageError, match="the disk is full"):
+        train(project)
+    monkeypatch.undo()
+    run = run_folder(project)
+    assert (run / "checkpoint-6").is_dir()
+    assert latest_sealed(run) == run / "checkpoint-3"
+    seen = len(events_of(run))
+    assert train_and_register(project).digest == train_and_register(whole).digest
+    assert events_of(run)[seen]["step"] == 4
+
+
+def test_a_disk_that_is_full_when_weights_are_written_is_one_message(make_project, hatrack, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(loop_module, "save_file", refuse)
+    ran = hatrack("train", project=make_project("classify-by-text", train=SHORT))
+    assert ran.code == 2
+    assert "the disk is full" in ran.err
+    assert "Traceback" not in ran.err

@@ -1,0 +1,70 @@
+"""The guess that ``hatrack init`` makes, and that it is written where it can be corrected."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from conftest import label_rows, write_jsonl
+from hatrack.core.config_file import read_config
+from hatrack.core.errors import ConfigError, DataFileError
+from hatrack.workflows.init import guess_adapter, write_project
+
+
+@pytest.mark.parametrize(
+    ("columns", "task", "chosen"),
+    [
+        ({"text": "a b", "label": "x"}, "classify-by-text", {"text": "text", "label": "label"}),
+        ({"Clause": "a b", "Category": "x"}, "classify-by-text", {"text": "Clause", "label": "Category"}),
+        ({"question": "q", "answer": "a"}, "instruct", {"prompt": "question", "response": "answer"}),
+        ({"instruction": "q", "output": "a"}, "instruct", {"prompt": "instruction", "response": "output"}),
+    ],
+)
+def test_the_task_follows_from_the_names_of_the_columns(columns, task, chosen):
+    adapter, words = guess_adapter([{**columns, "n": str(i)} for i in range(3)], encoder=False)
+    assert (adapter["task"], adapter["columns"]) == (task, chosen)
+    assert all(repr(name) in words for name in chosen.values())
+
+
+def test_a_column_of_messages_is_a_conversation():
+    assert guess_adapter([{"messages": []}], encoder=False)[0] == {"task": "instruct"}
+
+
+def test_a_column_whose_values_repeat_is_the_label():
+    rows = [{"text": f"t {i}", "verdict": "yes" if i % 2 else "no"} for i in range(12)]
+    assert guess_adapter(rows, encoder=False)[0]["columns"] == {"text": "text", "label": "verdict"}
+
+
+def test_on_an_encoder_a_label_means_a_head():
+    assert guess_adapter([{"text": "a", "label": "x"}], encoder=True)[0]["task"] == "classify"
+
+
+def test_columns_that_say_nothing_are_refused_with_what_would():
+    with pytest.raises(DataFileError) as refused:
+        guess_adapter([{"a": "1", "b": str(i)} for i in range(5)], encoder=False)
+    assert refused.value.given == "columns a, b"
+
+
+def test_the_config_names_the_data_from_the_folder_of_the_project(tmp_path, tiny_encoder):
+    data = write_jsonl(tmp_path / "there" / "rows.jsonl", label_rows())
+    root = tmp_path / "here"
+    root.mkdir()
+    path, _ = write_project(data, root, "first", str(tiny_encoder))
+    assert yaml.safe_load(path.read_text())["adapters"]["first"]["data"] == "../there/rows.jsonl"
+    assert read_config(root).adapters["first"].task == "classify"
+
+
+def test_a_config_that_is_there_is_never_overwritten(tmp_path, tiny_encoder):
+    data = write_jsonl(tmp_path / "rows.jsonl", label_rows())
+    (tmp_path / "hatrack.yaml").write_text("mine")
+    with pytest.raises(ConfigError, match="already"):
+        write_project(data, tmp_path, "first", str(tiny_encoder))
+    assert (tmp_path / "hatrack.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["base", "../x", "First", ""])
+def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_written(tmp_path, tiny_encoder, name):
+    data = write_jsonl(tmp_path / "rows.jsonl", label_rows())
+    with pytest.raises(ConfigError):
+        write_project(data, tmp_path, name, str(tiny_encoder))
+    assert not (tmp_path / "hatrack.yaml").exists()
