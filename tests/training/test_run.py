@@ -125,3 +125,41 @@ def test_a_disk_that_is_full_when_weights_are_written_is_one_message(make_projec
     assert ran.code == 2
     assert "the disk is full" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_two_processes_cannot_be_at_one_run(make_project):
+    import subprocess
+    import sys
+
+    project = make_project("classify", train=SHORT)
+    run = train(project).run
+    shutil.rmtree(run / "adapter")
+    lock = run.with_name(f".{run.name}.lock")
+    holder = "import sys, filelock; filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", holder, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(TrainingError, match="another process is training this very run"):
+            train(project)
+        other.stdin.close()
+    assert train(project).run == run
+
+
+def test_what_a_kill_at_the_very_end_left_behind_is_tidied(make_project):
+    project = make_project("classify", train=SHORT)
+    run = train(project).run
+    (run / "loss.png").unlink()
+    for name in ("checkpoint-7", ".staging-x"):
+        (run / name).mkdir()
+    train(project)
+    assert sorted(path.name for path in run.iterdir()) == ["adapter", "events.jsonl", "loss.png"]
+
+
+def test_F06_another_chat_template_is_another_run(make_project, tmp_path):
+    from conftest import CHATML, make_causal
+
+    base = make_causal(tmp_path / "base")
+    one = train(make_project("classify-by-text", base=base, train=SHORT))
+    template = base / "chat_template.jinja"
+    assert template.read_text() == CHATML
+    template.write_text(CHATML.replace("\n", " "))
+    assert train(make_project("classify-by-text", base=base, train=SHORT)).run != one.run

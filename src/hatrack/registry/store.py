@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
+from pydantic import BaseModel, ValidationError
 from semver import Version
 from sqlalchemy import create_engine, event, select
 from sqlalchemy.exc import DatabaseError
@@ -23,6 +25,8 @@ from hatrack.registry.schema import AliasRow, Base, EventRow, ReportRow, Version
 __all__ = ["CHAMPION", "AliasMove", "Registry"]
 
 CHAMPION = "champion"
+
+R = TypeVar("R", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Registry:
             rows = session.scalars(select(VersionRow).where(VersionRow.name == name).order_by(VersionRow.id)).all()
         if not rows:
             raise self._unknown(name)
-        return [Manifest.model_validate_json(row.manifest) for row in rows]
+        return [_record(Manifest, row.manifest) for row in rows]
 
     def resolve(self, reference: str) -> Manifest:
         """``legal`` (its champion, else its newest version), ``legal@1.2.0``, ``legal@champion``, ``legal@latest``.
@@ -125,7 +129,7 @@ class Registry:
             rows = session.scalars(select(VersionRow).where(VersionRow.name == manifest.name)).all()
             same = next((row for row in rows if row.digest == manifest.digest), None)
             if same is not None:
-                return Manifest.model_validate_json(same.manifest)
+                return _record(Manifest, same.manifest)
             taken = {row.version for row in rows}
             while manifest.version in taken:
                 manifest = manifest.model_copy(update={"version": self.next_version(manifest, "patch")})
@@ -154,7 +158,7 @@ class Registry:
         with self._session() as session:
             query = select(ReportRow).where(ReportRow.version_id == self._row(session, manifest).id).order_by(ReportRow.id.desc())
             row = session.scalars(query).first()
-        return EvalReport.model_validate_json(row.report) if row else None
+        return _record(EvalReport, row.report) if row else None
 
     def move_alias(self, manifest: Manifest, alias: str, action: str, reason: str) -> None:
         """Point an alias at a version and write down that it moved. Only ``hatrack.registry.promote`` calls this."""
@@ -221,3 +225,14 @@ def _sqlite_pragmas(connection: object, record: object) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA busy_timeout=10000")
     cursor.close()
+
+
+def _record(kind: type[R], text: str) -> R:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise StorageError(
+            "the registry holds a record that this version of Hatrack cannot read",
+            given=f"{kind.__name__}: {error.errors()[0]['loc']} {error.errors()[0]['msg']}",
+            fix="use the version of Hatrack that wrote it, or train and evaluate again in a new project",
+        ) from error

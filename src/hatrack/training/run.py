@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from rich.console import Console
 from safetensors.torch import save_file
 from transformers import set_seed
 
-from hatrack.core.atomic import staged_folder, storage_errors, write_text
+from hatrack.core.atomic import STAGING, staged_folder, storage_errors, write_text
 from hatrack.core.config import AdapterConfig
 from hatrack.core.digest import canonical_json, sha256_json, short
 from hatrack.core.errors import TrainingError
@@ -31,7 +33,7 @@ from hatrack.models.host import text_template_hash
 from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
 from hatrack.models.sources.local import Local
-from hatrack.training.curves import draw_curves
+from hatrack.training.curves import CURVES, draw_curves
 from hatrack.training.loop import run_loop
 from hatrack.training.methods.base import METHODS, Method
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
@@ -75,9 +77,25 @@ def behaviour(config: AdapterConfig, labels: Sequence[str], learning_rate: float
     }
 
 
-def run_key(name: str, base_fingerprint: str, data_digest: str, config: dict[str, Any]) -> str:
+def run_key(name: str, base_fingerprint: str, template_hash: str, data_digest: str, config: dict[str, Any]) -> str:
     """The folder name of a run: the same inputs are the same run, and resume it."""
-    return f"{name}-{short(sha256_json([base_fingerprint, data_digest, config]))}"
+    return f"{name}-{short(sha256_json([base_fingerprint, template_hash, data_digest, config]))}"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A run with all its inputs settled."""
+
+    name: str
+    config: AdapterConfig
+    files: BaseModelFiles
+    prepared: Prepared
+    run: Path
+    method: Method
+    objective: Objective
+    options: Any
+    learning_rate: float
+    template_hash: str
 
 
 def train_adapter(
@@ -86,7 +104,8 @@ def train_adapter(
     """Train one adapter, or finish or find the run that these inputs have already started.
 
     Raises:
-        TrainingError: the task does not fit the base; the options match nothing; the loss is not finite.
+        TrainingError: the task does not fit the base; the options match nothing; the loss is not finite; another
+            process is at this very run.
         DataError: rows that would train nothing, or something else than asked.
         StorageError: the run's folder cannot be written.
     """
@@ -101,78 +120,102 @@ def train_adapter(
     options = method.options.model_validate(config.options)
     rate = config.train.learning_rate or method.learning_rate(files.kind)
     acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"))
-    run = runs / run_key(name, files.fingerprint, prepared.record.digest, acts)
+    template = ChatRenderer(files.tokenizer, files.stop_ids).template_hash if files.kind == "causal" else text_template_hash()
+    run = runs / run_key(name, files.fingerprint, template, prepared.record.digest, acts)
+    plan = _Plan(name, config, files, prepared, run, method, objective, options, rate, template)
     with storage_errors(run):
         run.mkdir(parents=True, exist_ok=True)
-    if not (run / ADAPTER).is_dir():  # renamed into place when whole
-        with storage_errors(run):
-            _train(name, config, files, prepared, run, console, method, objective, options, rate)
-    else:
-        console.print(f"{name}: this very run is finished already; its adapter is used (remove {run} to train again)")
+        with _only_one(run):
+            if (run / ADAPTER).is_dir():  # renamed into place when whole
+                console.print(f"{name}: this very run is finished already; its adapter is used (remove {run} to train again)")
+            else:
+                _train(plan, console)
+            _tidy(plan)
     statistics = json.loads((run / ADAPTER / _STATISTICS).read_text(encoding="utf-8"))
-    return TrainedAdapter(run / ADAPTER, run, acts, statistics["figures"], statistics["libraries"], statistics["template_hash"])
+    return TrainedAdapter(run / ADAPTER, run, acts, statistics["figures"], statistics["libraries"], template)
 
 
-def _train(
-    name: str,
-    config: AdapterConfig,
-    files: BaseModelFiles,
-    prepared: Prepared,
-    run: Path,
-    console: Console,
-    method: Method,
-    objective: Objective,
-    options: Any,
-    rate: float,
-) -> None:
-    base: Any = load_module(files)
-    train, validation = objective.items(prepared, config, files)
+def _train(plan: _Plan, console: Console) -> None:
+    settings, objective = plan.config.train, plan.objective
+    base: Any = load_module(plan.files)
+    train, validation = objective.items(plan.prepared, plan.config, plan.files)
     inputs = [item.ids[:PROBE_TOKENS] for item in train[:2]]
-    before = _outputs(base, inputs, files)
-    set_seed(config.train.seed)  # before the first random number of the adapter (F11)
-    adapted, coverage = method.apply(base, options, files.kind)
-    console.print(f"{name}: training {coverage}")
-    trainee = objective.trainee(base, adapted, prepared, config, train)
-    pad = int(files.tokenizer.pad_token_id or 0)
-    bar = LiveBar(name, console)
+    before = _outputs(base, inputs, plan.files)
+    set_seed(settings.seed)  # before the first random number of the adapter (F11)
+    adapted, coverage = plan.method.apply(base, plan.options, plan.files.kind)
+    console.print(f"{plan.name}: training {coverage}")
+    trainee = objective.trainee(base, adapted, plan.prepared, plan.config, train)
+    pad = int(plan.files.tokenizer.pad_token_id or 0)
+    bar = LiveBar(plan.name, console)
     start = time.monotonic()
     try:
+        watchers = [bar, EventLog(plan.run)]
         loop = run_loop(
-            trainee, config.train, rate, train, validation, lambda items: objective.collate(items, pad), run, [bar, EventLog(run)]
+            trainee, settings, plan.learning_rate, train, validation, lambda rows: objective.collate(rows, pad), plan.run, watchers
         )
     finally:
         bar.close()
-    seconds = time.monotonic() - start
+    figures = {**_figures(loop.state, train, time.monotonic() - start), "trained_parameters": float(coverage.trained)}
     trainee.eval()
-    after = _outputs(base, inputs, files)
-    template = ChatRenderer(files.tokenizer, files.stop_ids).template_hash if files.kind == "causal" else text_template_hash()
+    after = _outputs(base, inputs, plan.files)
     head = trainee.head if isinstance(trainee, EncoderTrainee) else None
-    card = AdapterCard(
-        task=config.task,
-        method=config.method,
-        labels=prepared.labels,
-        system=config.system,
-        template_hash=template,
-        base_fingerprint=files.fingerprint,
-        max_length=config.train.max_length,
-        answer_schema=config.answer_schema,
-        head_scale=head.scale if head else None,
-    )
-    figures = {**_figures(loop.state, train, seconds), "trained_parameters": float(coverage.trained)}
-    with staged_folder(run / ADAPTER) as folder:
-        method.export(adapted, folder, _base_name(files.spec))
-        card.write(folder)
+    if head is not None:
+        with torch.no_grad():
+            before, after = head(before), head(after)
+    with staged_folder(plan.run / ADAPTER) as folder:
+        plan.method.export(adapted, folder, _base_name(plan.files.spec))
         if head is not None:
             save_file({"weight": head.weight.detach().contiguous()}, folder / HEAD)
-            with torch.no_grad():
-                before, after = head(before), head(after)
+        _card(plan, head.scale if head else None).write(folder)
         write_probe(folder, inputs, after, before)
-        libraries = {name: version(name) for name in ("torch", "transformers", "peft", "safetensors", "hatrack")}
-        libraries |= {"python": sys.version.split()[0], "threads": str(torch.get_num_threads())}
-        write_text(folder / _STATISTICS, canonical_json({"figures": figures, "libraries": libraries, "template_hash": template}))
-    draw_curves(run, f"{name}: {config.method} on {files.spec}")
-    for checkpoint in run.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        write_text(folder / _STATISTICS, canonical_json({"figures": figures, "libraries": _libraries()}))
+
+
+def _card(plan: _Plan, head_scale: float | None) -> AdapterCard:
+    return AdapterCard(
+        task=plan.config.task,
+        method=plan.config.method,
+        labels=plan.prepared.labels,
+        system=plan.config.system,
+        template_hash=plan.template_hash,
+        base_fingerprint=plan.files.fingerprint,
+        max_length=plan.config.train.max_length,
+        answer_schema=plan.config.answer_schema,
+        head_scale=head_scale,
+    )
+
+
+@contextlib.contextmanager
+def _only_one(run: Path) -> Iterator[None]:
+    """Two processes at one run would delete each other's checkpoints.
+
+    Raises:
+        TrainingError: another process is at it.
+    """
+    lock = FileLock(run.with_name(f".{run.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise TrainingError(
+            "another process is training this very run", given=str(run), fix="wait for it, or stop it; the run then goes on where it was"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _tidy(plan: _Plan) -> None:
+    """What a finished run does not need goes, also what a kill at the very end left behind."""
+    if not (plan.run / CURVES).is_file():
+        draw_curves(plan.run, f"{plan.name}: {plan.config.method} on {plan.files.spec}")
+    for left_over in (*plan.run.glob("checkpoint-*"), *plan.run.glob(f"{STAGING}*")):
+        shutil.rmtree(left_over, ignore_errors=True)
+
+
+def _libraries() -> dict[str, str]:
+    versions = {name: version(name) for name in ("torch", "transformers", "peft", "safetensors", "hatrack")}
+    return versions | {"python": sys.version.split()[0], "threads": str(torch.get_num_threads())}
 
 
 def _base_name(spec: str) -> str:
