@@ -68,3 +68,12 @@ def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_written(tmp_path, t
     with pytest.raises(ConfigError):
         write_project(data, tmp_path, name, str(tiny_encoder))
     assert not (tmp_path / "hatrack.yaml").exists()
+
+
+def test_the_upper_third_of_a_causal_base_is_adapted(tmp_path, tiny_causal, tiny_encoder):
+    data = write_jsonl(tmp_path / "rows.jsonl", label_rows(20))
+    for base, layers in ((tiny_causal, 1), (tiny_encoder, None)):
+        folder = tmp_path / base.name
+        folder.mkdir()
+        write_project(data, folder, "first", str(base))
+        assert yaml.safe_load((folder / "hatrack.yaml").read_text())["adapters"]["first"].get("last_layers") == layers

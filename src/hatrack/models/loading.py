@@ -41,14 +41,31 @@ class BaseModelFiles:
         return fingerprint(self.folder, self.cache)
 
     @cached_property
+    def config(self) -> dict[str, Any]:
+        """``config.json`` as it stands.
+
+        Raises:
+            ModelCorrupt: it cannot be read.
+        """
+        path = self.folder / "config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelCorrupt("the model's config cannot be read", given=f"{path}: {error}") from error
+        if not isinstance(config, dict):
+            raise ModelCorrupt("the model's config cannot be read", given=f"{path}: {type(config).__name__}", allowed="a JSON object")
+        return config
+
+    @property
     def kind(self) -> Kind:
         """``causal`` when the architecture generates text, else ``encoder``."""
-        try:
-            config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-            names = config.get("architectures") or [""]
-        except (OSError, ValueError, AttributeError) as error:  # the last: JSON, but no object
-            raise ModelCorrupt("the model's config cannot be read", given=f"{self.folder}: {error}") from error
+        names = self.config.get("architectures") or [""]
         return "causal" if names[0].endswith(("ForCausalLM", "LMHeadModel")) else "encoder"
+
+    @property
+    def layers(self) -> int:
+        """How many blocks it has; 0 where the config does not say."""
+        return int(self.config.get("num_hidden_layers") or 0)
 
     @cached_property
     def stop_ids(self) -> tuple[int, ...]:
