@@ -23,6 +23,10 @@ __all__ = ["ADAPTER", "SystemOutput", "percentile", "run_systems"]
 
 ADAPTER = "adapter"
 LATENCY_ROWS = 20
+
+Prompt = Callable[[Example], tuple[Message, ...]]
+Answer = Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]  # texts, prompt tokens, answer tokens
+
 _ANSWER_TOKENS = 256
 
 
@@ -45,7 +49,7 @@ class _System:
     description: str
     adapter: str  # key on the host
     constrained: bool
-    answer: Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]
+    answer: Answer
 
 
 def run_systems(
@@ -80,19 +84,25 @@ def run_systems(
 
 def _causal_systems(host: ModelHost, key: str, card: AdapterCard) -> list[_System]:
     if card.task == "instruct":
-        asked = lambda example: tuple(m for m in example.messages[:-1])  # noqa: E731  # two prompts of one line each
         return [
-            _System("base", "base, same prompt", BASE, False, _generating(host, card, asked)),
-            _System(ADAPTER, "adapter", key, False, _generating(host, card, asked)),
+            _System("base", "base, same prompt", BASE, False, _generating(host, card, _asked)),
+            _System(ADAPTER, "adapter", key, False, _generating(host, card, _asked)),
         ]
-    plain = lambda example: _classify_messages(example.text, card.system)  # noqa: E731
-    listed = lambda example: _classify_messages(example.text, _listing(card))  # noqa: E731
+    plain, listed = _classifying(card.system), _classifying(_listing(card))
     return [
         _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
         _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed)),
         _System(ADAPTER, "adapter, generating", key, False, _generating(host, card, plain)),
         _System("adapter-scored", "adapter, each label scored", key, True, _scoring(host, card, plain)),
     ]
+
+
+def _asked(example: Example) -> tuple[Message, ...]:
+    return example.messages[:-1]
+
+
+def _classifying(system: str | None) -> Prompt:
+    return lambda example: _classify_messages(example.text, system)
 
 
 def _classify_messages(text: str, system: str | None) -> tuple[Message, ...]:
@@ -103,10 +113,6 @@ def _listing(card: AdapterCard) -> str:
     """The instruction that gives an unadapted base its best chance: all labels, and how to answer."""
     task = (card.system or "Classify the text.").rstrip()
     return f"{task}\nAnswer with exactly one of these labels and nothing else:\n" + "\n".join(card.labels)
-
-
-Prompt = Callable[[Example], tuple[Message, ...]]
-Answer = Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]
 
 
 def _generating(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
