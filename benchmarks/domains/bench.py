@@ -53,7 +53,7 @@ DOMAINS: dict[str, dict] = {
         "files": "legal/cuad_clauses",
         "columns": ("text", "label", "contract"),
         "system": "Name the type of this contract clause.",
-        "encoder": {"train": {"epochs": 3, "batch_size": 32, "max_length": 160, "label_smoothing": 0.05, "weight_decay": 0.01}},
+        "encoder": {"train": {"epochs": 5, "batch_size": 32, "max_length": 160, "label_smoothing": 0.05, "weight_decay": 0.01}},
         "causal": {"train": {"epochs": 3, "max_length": 256}},
         "causal_labels": 20,
     },
