@@ -135,7 +135,7 @@ def test_two_processes_cannot_be_at_one_run(make_project):
     run = train(project).run
     shutil.rmtree(run / "adapter")
     lock = run.with_name(f".{run.name}.lock")
-    holder = "import sys, filelock; filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); sys.stdin.read()"
+    holder = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", holder, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(TrainingError, match="another process is training this very run"):
