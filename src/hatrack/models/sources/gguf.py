@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,6 @@ def convert_gguf(gguf: Path, target: Path, report: Report) -> Path:
     if target.is_dir():  # staged_folder renames only a whole folder into place
         return target
     report(f"converting {gguf.name} to safetensors, once (about half a minute)")
-    import struct
-
     # Imported here: listing or checking data with a bundled model must not load torch.
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
