@@ -120,7 +120,7 @@ def _ids_are_unique(examples: list[Example], path: Path) -> None:
         seen.setdefault(example.id, example.row)
     if twice:
         raise RowErrors(
-            f"{len(twice)} rows of {path.name} repeat an id",
+            f"{len(twice)} of {len(examples)} rows of {path.name} repeat an id",
             rows=tuple(twice),
             allowed="each id once",
             fix="make the ids unique, or set columns: {id: null} when the column is no id",

@@ -33,7 +33,7 @@ def remove_leaks(splits: Splits, policy: Literal["refuse", "drop"], notes: list[
             if policy == "refuse":
                 pairs = ", ".join(f"{part} row {e.row} = {held_out} row {known[normalised(e.text)].row}" for e in leaked[:3])
                 raise CheckFailed(
-                    f"{len(leaked)} {part} rows also stand in the {held_out} set; its scores would be of memory",
+                    f"{len(leaked)} of {len(rows[part])} {part} rows also stand in the {held_out} set; its scores would be of memory",
                     given=pairs + (", ..." if len(leaked) > 3 else "") + f': "{leaked[0].text[:60]}"',
                     allowed=f"no text in both {part} and {held_out}",
                     fix=f"remove them from one of the files, or set checks: {{leaks: drop}} to leave them out of {part}",
@@ -104,7 +104,7 @@ def _refuse_unknown(rows: Sequence[Example], known: set[str], part: str, where: 
         return
     near = closest(unknown[0].label, known, 1)
     raise RowErrors(
-        f"{len(unknown)} {part} rows carry labels that are not among {where}",
+        f"{len(unknown)} of {len(rows)} {part} rows carry labels that are not among {where}",
         rows=tuple((example.row, f"label {example.label!r}") for example in unknown),
         allowed=", ".join(sorted(known)[:8]) + (f", ... ({len(known)} in all)" if len(known) > 8 else ""),
         fix=(f"did you mean {near[0]!r}? " if near else "")
