@@ -88,7 +88,7 @@ def test_two_adapters_on_the_real_base_from_files_to_answers(make_project, hatra
     for adapter in config["adapters"].values():
         adapter["columns"] = {"id": None}
         adapter["checks"] = {"near_duplicates": 1.0}
-        adapter["train"] = {"epochs": 4, "batch_size": 8, "max_length": 64}
+        adapter["train"] = {"epochs": 10, "batch_size": 8, "max_length": 64, "patience": 10, "evals_per_epoch": 1}
     (root / "hatrack.yaml").write_text(yaml.safe_dump(config))
     write_jsonl(root / "kind.jsonl", rows["kind"])
     assert hatrack("train", project=root).code == 0
