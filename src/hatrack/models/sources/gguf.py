@@ -42,7 +42,7 @@ def convert_gguf(gguf: Path, target: Path, report: Report) -> Path:
     if getattr(model, "hf_quantizer", None) is not None:
         model.hf_quantizer = None
     model.config._name_or_path = target.name  # else the path of this machine would be part of the fingerprint
-    with staged_folder(target) as staging:
+    with staged_folder(target) as staging, contextlib.redirect_stderr(io.StringIO()):
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
     return target
