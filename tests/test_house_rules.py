@@ -159,8 +159,8 @@ def test_F22_nothing_runs_code_that_comes_with_a_model(path):
 def test_no_module_reads_the_version_from_the_package_that_holds_it(path):
     # one such line puts every module into an import cycle
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "hatrack" and path.parts[-2:] != ("cli", "main.py"):
-            pytest.fail(f"line {node.lineno} imports from the top of the package")
+        from_the_top = isinstance(node, ast.ImportFrom) and node.module == "hatrack"
+        assert not from_the_top or path.parts[-2:] == ("cli", "main.py"), f"line {node.lineno} imports from the top of the package"
 
 
 @modules
@@ -174,7 +174,8 @@ def test_user_errors_are_no_asserts_and_nothing_is_caught_blindly(path):
 
 
 HOSTS = r"pypi\.org|pythonhosted\.org|huggingface\.co|hf\.co/"
-FOLDERS = r"/work/|/root/|/home/\w|/Users/\w|/tmp/pytest|[A-Z]:\\\\Users"
+HERE = "|".join(re.escape(f"{folder}/") for folder in (ROOT, Path.home()) if len(folder.parts) > 1)
+FOLDERS = rf"{HERE or '(?!)'}|/home/\w|/Users/\w|/tmp/pytest|[A-Z]:\\\\Users"
 MACHINE = re.compile(f"{HOSTS}|{FOLDERS}")
 
 

@@ -58,21 +58,21 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         _dispatch(given)
     except HatrackError as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # before rich is imported, and exactly as written
+        print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, _Interrupted):
-        print("Interrupted. A training run goes on where it was when the same command is run again.", file=sys.stderr)  # noqa: T201
+        print("Interrupted. A training run goes on where it was when the same command is run again.", file=sys.stderr)
         sys.exit(130)
 
 
 def _dispatch(given: list[str]) -> None:
     first = given[0] if given else "--help"
     if first in ("-h", "--help"):
-        print(_help())  # noqa: T201
+        print(_help())
     elif first == "--version":
         from hatrack import __version__
 
-        print(f"hatrack {__version__}")  # noqa: T201
+        print(f"hatrack {__version__}")
     elif first in COMMANDS:
         # Each command is a Typer program of its own: nothing of the others is imported.
         import typer

@@ -221,7 +221,7 @@ class Registry:
 
 def _sqlite_pragmas(connection: object, record: object) -> None:
     connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3: leave transactions to the "begin" hook
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]  # as above
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA busy_timeout=10000")
     cursor.close()
