@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, GateRules, ProjectConfig, TrainSettings
+from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.training.methods.base import METHODS
 
 HERE = Path(__file__).parent
@@ -39,6 +40,11 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.data", DataFiles),
     ("adapters.NAME.columns", Columns),
     ("adapters.NAME.checks", Checks),
+    ("adapters.NAME.prepare", PrepareSettings),
+    ("adapters.NAME.prepare.clean", CleanRules),
+    ("adapters.NAME.prepare.pii", PiiPolicy),
+    ("adapters.NAME.prepare.duplicates", DuplicateRules),
+    ("adapters.NAME.prepare.documents", DocumentTasks),
     ("adapters.NAME.train", TrainSettings),
     ("gate", GateRules),
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
+from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.names import BASE, NAME_RULE, valid_name
+from hatrack.core.strict import Strict
 
 __all__ = [
     "AdapterConfig",
@@ -15,27 +17,21 @@ __all__ = [
     "DataFiles",
     "GateRules",
     "ProjectConfig",
-    "Strict",
     "Task",
     "TrainSettings",
 ]
 
-Task = Literal["instruct", "classify", "classify-by-text"]
-
-
-class Strict(BaseModel):
-    """Base of all config: unknown keys are refused, values do not change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Task = Literal["instruct", "classify", "classify-by-text", "complete", "prefer"]
 
 
 class DataFiles(Strict):
     """Where the rows are: one file to be split, or files already split."""
 
-    train: str = Field(description="Training rows: a .jsonl or .csv file, relative to the project's folder.")
+    train: str = Field(description="Training rows: a file, or a folder of documents, relative to the project's folder.")
     validation: str | None = Field(None, description="Validation rows; without it they are split off the training rows.")
     test: str | None = Field(None, description="Test rows; without it they are split off the training rows.")
-    format: Literal["auto", "jsonl", "csv"] = Field("auto", description="How to read the files; auto goes by the file's ending.")
+    format: str = Field("auto", description="How to read the files: the name of a reader; auto looks at the ending and the first bytes.")
+    layout: str = Field("auto", description="What the columns mean: the name of a layout; auto goes by their names.")
 
 
 class Columns(Strict):
@@ -46,6 +42,8 @@ class Columns(Strict):
     prompt: str = Field("prompt", description="Instruct: the column that holds the user's turn.")
     response: str = Field("response", description="Instruct: the column that holds the answer to learn.")
     messages: str = Field("messages", description="Instruct: the column that holds a whole conversation, used when it is present.")
+    chosen: str = Field("chosen", description="Prefer: the column that holds the better answer.")
+    rejected: str = Field("rejected", description="Prefer: the column that holds the worse answer.")
     id: str | None = Field("id", description="A unique id for each row; null when there is none.")
     group: str | None = Field(None, description="Rows with the same value stay in the same split (a contract, a patient).")
 
@@ -88,11 +86,15 @@ class AdapterConfig(Strict):
 
     data: DataFiles = Field(description="The data file, or {train, validation, test}.")
     columns: Columns = Field(Columns(), description="Which columns of the file to use.")
-    task: Task = Field(description="classify (encoder with a head), classify-by-text (the label is generated), instruct.")
+    task: Task = Field(
+        description="classify (encoder with a head), classify-by-text (the label is generated), instruct (an answer to a prompt), "
+        "complete (plain text), prefer (a better and a worse answer)."
+    )
     method: str = Field("lora", description="How the adapter is trained; its options (r, alpha, ...) stand beside this key.")
     system: str | None = Field(None, description="System prompt in training, evaluation and use.")
     labels: tuple[str, ...] | None = Field(None, description="All labels that may occur; null: those found in the training rows.")
     answer_schema: dict[str, Any] | None = Field(None, description="Instruct: JSON schema every answer must satisfy.")
+    prepare: PrepareSettings = Field(PrepareSettings(), description="How raw rows become training rows.")
     split: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="Shares of train, validation and test.")
     checks: Checks = Field(Checks(), description="Limits beyond which the data is refused.")
     train: TrainSettings = Field(TrainSettings(), description="The training loop.")

@@ -34,10 +34,11 @@ class Example:
 
     Attributes:
         row: number of the row in its file, from 1.
-        text: what is classified, or the first user turn.
-        label: the class; empty for instruct.
-        messages: the conversation, for instruct.
+        text: what is classified or continued, or the first user turn.
+        label: the class; empty for the other tasks.
+        messages: the conversation, for instruct; for prefer it ends with the better answer.
         group: rows of one group stay in one split.
+        rejected: the worse answer, for prefer.
     """
 
     row: int
@@ -46,10 +47,13 @@ class Example:
     label: str = ""
     messages: tuple[Message, ...] = ()
     group: str = ""
+    rejected: str = ""
 
     def content(self) -> dict[str, Any]:
         """What counts for the digest of a data set: not where the row stood."""
-        return {"id": self.id, "text": self.text, "label": self.label, "messages": [m.as_dict() for m in self.messages]}
+        messages = [message.as_dict() for message in self.messages]
+        pair = {"rejected": self.rejected} if self.rejected else {}
+        return {"id": self.id, "text": self.text, "label": self.label, "messages": messages, **pair}
 
 
 @dataclass(frozen=True, slots=True)

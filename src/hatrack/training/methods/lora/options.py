@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from hatrack.core.config import Strict
+from hatrack.core.strict import Strict
 
 __all__ = ["LoraOptions"]
 
