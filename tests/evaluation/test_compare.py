@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from hatrack.core.chat import Message
 from hatrack.core.config import GateRules
 from hatrack.core.config_file import read_config
 from hatrack.core.errors import EvaluationError
@@ -17,9 +18,12 @@ from hatrack.evaluation import systems
 from hatrack.evaluation.compare import evaluate_adapter
 from hatrack.models.encoder import class_centroids, embed
 from hatrack.models.host import ModelHost
+from hatrack.models.label_scoring import build_trie, score_labels
 from hatrack.models.loading import open_base
 from hatrack.registry.store import Registry
 from projects import trained_by_text, trained_encoder
+
+BASES = ("base-prompted", "base-scored", "base-calibrated")
 
 
 def opened(root: Path, name: str):
@@ -73,22 +77,39 @@ def test_the_base_gets_every_label_in_its_prompt_and_the_adapter_its_own_short_o
     for prompts in asked.values():
         base = [prompt for prompt in prompts if prompt.startswith("base")]
         adapted = [prompt for prompt in prompts if not prompt.startswith("base")]
-        assert len(base) == len(adapted) == 6  # three rows, then each alone for its latency
+        assert len(adapted) == 6  # three rows, then each alone for its latency
+        assert len(base) in (6, 12)  # scored against no text as well: three prompts without text, and each row alone again
         assert all("\nblue\ngreen\nred<|im_end|>" in prompt for prompt in base)
         assert not any("exactly one of these labels" in prompt for prompt in adapted)
         assert all("Name the colour." in prompt for prompt in prompts)
 
 
-def test_both_figures_of_the_base_are_in_the_report_and_the_better_one_must_be_beaten(colours):
+def test_all_figures_of_the_base_are_in_the_report_and_the_best_one_must_be_beaten(colours):
     report = colours.measured
     names = [system.name for system in report.systems]
-    assert names == ["base-prompted", "base-scored", "adapter", "adapter-scored"]
-    assert [system.constrained for system in report.systems] == [False, True, False, True]
+    assert names == [*BASES, "adapter", "adapter-scored"]
+    assert [system.constrained for system in report.systems] == [False, True, True, False, True]
     scores = {name: report.system(name).scores["accuracy"].value for name in names}
-    assert report.best_base == max(("base-prompted", "base-scored"), key=lambda name: scores[name])
+    assert report.best_base == max(BASES, key=lambda name: scores[name])
     assert {(c.base, c.metric) for c in report.comparisons} >= {
-        (base, metric) for base in ("base-prompted", "base-scored") for metric in ("accuracy", "macro_f1", "format")
+        (base, metric) for base in BASES for metric in ("accuracy", "macro_f1", "format")
     }
+
+
+def test_the_calibrated_base_answers_with_the_label_that_the_text_makes_likelier(colours):
+    host, card, test = colours.host, colours.host.adapters[colours.manifest.digest].card, colours.prepared.splits.test
+    trie = build_trie([host.renderer.answer_ids(label) for label in card.labels])
+    system = systems._listing(card)
+
+    def scores(texts):
+        prompts = [host.renderer.prompt((Message("system", system), Message("user", text))).ids for text in texts]
+        return score_labels(host.module, prompts, trie)
+
+    lift = scores([example.text for example in test]) - scores(["N/A", "", "[MASK]"]).exp().mean(0).log()
+    expected = [card.labels[i] for i in lift.argmax(1)]
+    with host.using("base"):
+        calibrated = next(s for s in systems._causal_systems(host, colours.manifest.digest, card) if s.name == "base-calibrated")
+        assert calibrated.answer(test)[0] == expected
 
 
 def test_scoring_the_labels_lets_the_base_answer_only_with_labels(colours):

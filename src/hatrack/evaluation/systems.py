@@ -28,6 +28,7 @@ Prompt = Callable[[Example], tuple[Message, ...]]
 Answer = Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]  # texts, prompt tokens, answer tokens
 
 _ANSWER_TOKENS = 256
+_NO_TEXT = ("N/A", "", "[MASK]")  # the content-free inputs of Zhao et al. 2021
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,13 @@ def _causal_systems(host: ModelHost, key: str, card: AdapterCard) -> list[_Syste
             _System(ADAPTER, "adapter", key, False, _generating(host, card, _asked)),
         ]
     plain, listed = _classifying(card.system), _classifying(_listing(card))
+    base_scores = _LabelScores(host, card)
     return [
         _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
-        _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed)),
+        _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed, base_scores)),
+        _System("base-calibrated", "base, each label scored against no text", BASE, True, _calibrated(host, card, listed, base_scores)),
         _System(ADAPTER, "adapter, generating", key, False, _generating(host, card, plain)),
-        _System("adapter-scored", "adapter, each label scored", key, True, _scoring(host, card, plain)),
+        _System("adapter-scored", "adapter, each label scored", key, True, _scoring(host, card, plain, _LabelScores(host, card))),
     ]
 
 
@@ -128,17 +131,56 @@ def _generating(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
     return answer
 
 
-def _scoring(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
-    renderer = host.renderer
-    ids = [renderer.answer_ids(label) for label in card.labels]
-    trie = build_trie(ids)
+class _LabelScores:
+    """Log-probability of every label after prompts. Two systems ask for the same test rows: the last batch is kept."""
 
+    def __init__(self, host: ModelHost, card: AdapterCard) -> None:
+        self._host = host
+        self.ids = [host.renderer.answer_ids(label) for label in card.labels]
+        self._trie = build_trie(self.ids)
+        self._prompts: list[tuple[int, ...]] = []
+        self._scores = torch.empty(0)
+
+    def __call__(self, prompts: list[tuple[int, ...]]) -> torch.Tensor:
+        if len(prompts) == 1:  # single requests are timed
+            return score_labels(self._host.module, prompts, self._trie)
+        if prompts != self._prompts:
+            self._prompts, self._scores = prompts, score_labels(self._host.module, prompts, self._trie)
+        return self._scores
+
+
+def _scoring(host: ModelHost, card: AdapterCard, prompt: Prompt, scores: _LabelScores) -> Answer:
     def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
-        prompts = _prompts(renderer, card, prompt, examples)
-        best = score_labels(host.module, prompts, trie).argmax(dim=1).tolist()
-        return [card.labels[i] for i in best], [len(p) for p in prompts], [len(ids[i]) - 1 for i in best]
+        prompts = _prompts(host.renderer, card, prompt, examples)
+        return _best(card, scores, scores(prompts), prompts)
 
     return answer
+
+
+def _calibrated(host: ModelHost, card: AdapterCard, prompt: Prompt, scores: _LabelScores) -> Answer:
+    """Each label's score minus its score where there is nothing to classify.
+
+    Sums of log-probabilities favour short and common labels; this takes that preference away (Zhao et al. 2021,
+    "Calibrate Before Use"; Holtzman et al. 2021, domain-conditional PMI).
+    """
+    blank: list[torch.Tensor] = []
+
+    def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
+        prompts = _prompts(host.renderer, card, prompt, examples)
+        values = scores(prompts)
+        if not blank:
+            nothing = [Example(row=0, id="", text=text) for text in _NO_TEXT]
+            blank.append(scores(_prompts(host.renderer, card, prompt, nothing)).logsumexp(dim=0))
+        return _best(card, scores, values - blank[0], prompts)
+
+    return answer
+
+
+def _best(
+    card: AdapterCard, scores: _LabelScores, values: torch.Tensor, prompts: list[tuple[int, ...]]
+) -> tuple[list[str], list[int], list[int]]:
+    best = values.argmax(dim=1).tolist()
+    return [card.labels[i] for i in best], [len(p) for p in prompts], [len(scores.ids[i]) - 1 for i in best]
 
 
 def _prompts(renderer: ChatRenderer, card: AdapterCard, prompt: Prompt, examples: Sequence[Example]) -> list[tuple[int, ...]]:

@@ -35,7 +35,7 @@ def run(
         style = "green" if asked.adapter_said == asked.expected else "red"
         table.add_row(asked.adapter, asked.question, asked.expected, asked.base_said, f"[{style}]{asked.adapter_said}[/{style}]")
     console.print(table)
-    console.print(summary_table(result.reports, "test rows: adapter against the better of two base figures"))
+    console.print(summary_table(result.reports, "test rows: adapter against the best base figure"))
     console.print(
         f"{result.seconds:.0f} s in all. Next:\n"
         f'  hatrack ask -p {folder} legal "gpl 3.0"\n'
