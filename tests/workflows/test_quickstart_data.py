@@ -9,7 +9,7 @@ import pytest
 from hatrack.core.config_file import read_config
 from hatrack.core.errors import MissingExtra
 from hatrack.data.prepare import prepare
-from hatrack.workflows import quickstart_data
+from hatrack.workflows import quickstart, quickstart_data
 from hatrack.workflows.quickstart import write_quickstart_project
 from hatrack.workflows.quickstart_data import DOMAINS, records, select
 
@@ -66,3 +66,9 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch):
     with pytest.raises(MissingExtra) as refused:
         records("legal")
     assert refused.value.fix == 'pip install "hatrack[quickstart]"'
+
+
+def test_a_second_call_takes_what_the_first_one_wrote(project, monkeypatch):
+    root, questions = project
+    monkeypatch.setattr(quickstart, "records", lambda domain: pytest.fail("the records were read again"))
+    assert write_quickstart_project(root) == questions

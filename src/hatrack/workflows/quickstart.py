@@ -23,6 +23,7 @@ __all__ = ["FOLDER", "Asked", "QuickstartResult", "run_quickstart", "write_quick
 FOLDER = "hatrack-quickstart"
 _SEED = 13
 _ROWS = 480
+_QUESTIONS = "questions.json"
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,14 @@ class QuickstartResult:
 def write_quickstart_project(folder: Path) -> dict[str, Record]:
     """Write data and config of the three domains; return one record of each that is kept out of the data.
 
+    What an earlier call wrote is used as it is: going through every diagnosis again takes seconds.
+
     Raises:
         MissingExtra: a package that ships the records is not installed. StorageError: the folder cannot be written.
     """
+    kept_out = folder / "data" / _QUESTIONS  # written last: once it is there, everything is
+    if kept_out.is_file() and (folder / CONFIG_NAME).is_file():
+        return {domain: (text, label, group) for domain, (text, label, group) in json.loads(kept_out.read_text(encoding="utf-8")).items()}
     adapters = {}
     questions = {}
     for domain, (_, system) in DOMAINS.items():
@@ -72,6 +78,7 @@ def write_quickstart_project(folder: Path) -> dict[str, Record]:
         }
     config = {"base": "bundled/smollm2-135m-instruct", "adapters": adapters}
     write_text(folder / CONFIG_NAME, yaml.safe_dump(config, sort_keys=False))
+    write_text(kept_out, json.dumps(questions, indent=1))
     return questions
 
 
