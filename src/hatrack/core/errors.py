@@ -120,25 +120,27 @@ class DataFileError(DataError):
 
 
 class RowErrors(DataError):
-    """Rows that cannot be used. ``rows`` holds ``(row number from 1, reason)``."""
+    """Rows that cannot be used. ``rows`` holds ``(row number from 1, reason)``, or the first of ``total`` such rows."""
 
     def __init__(
         self,
         what: str,
         *,
         rows: tuple[tuple[int, str], ...] = (),
+        total: int | None = None,
         given: str = "",
         allowed: str = "",
         fix: str = "",
     ):
         super().__init__(what, given=given, allowed=allowed, fix=fix)
         self.rows = rows
+        self.total = len(rows) if total is None else total
 
     def __str__(self) -> str:
         head, *rest = super().__str__().split("\n")
         shown = [f"  row {number}: {reason}" for number, reason in self.rows[:5]]
-        if len(self.rows) > len(shown):
-            shown.append(f"  ... and {len(self.rows) - len(shown)} more")
+        if self.total > len(shown):
+            shown.append(f"  ... and {self.total - len(shown)} more")
         return "\n".join([head, *shown, *rest])
 
 

@@ -41,6 +41,11 @@ class Project:
         return self.state / "runs"
 
     @property
+    def data(self) -> Path:
+        """Finished steps of preparing data, by what decides their outcome."""
+        return self.state / "data"
+
+    @property
     def rejects(self) -> Path:
         """Rows that were left out, with their reasons."""
         return self.state / "rejects"

@@ -22,6 +22,7 @@ from hatrack.registry.promote import promote
 from hatrack.registry.store import CHAMPION, Registry
 from hatrack.training.methods.base import option_model
 from hatrack.training.run import train_adapter
+from hatrack.workflows.step_bar import StepBar
 
 __all__ = ["Workbench", "adapt"]
 
@@ -68,7 +69,8 @@ class Workbench:
 
     def prepare(self, name: str) -> Prepared:
         """Read, check and split the data of one adapter."""
-        prepared = prepare(self.adapter(name), self.project.root, self.project.rejects / f"{name}.jsonl")
+        with StepBar(name, self.console) as bar:
+            prepared = prepare(self.adapter(name), self.project.root, self.project.rejects / f"{name}.jsonl", progress=bar.update)
         for note in prepared.notes:
             self.console.print(f"[yellow]{name}: {note}[/yellow]")
         return prepared
