@@ -89,9 +89,9 @@ class Steps:
             return
         used = {done.folder.name for done in self.done}
         for folder in self._store.iterdir():
-            if folder.name not in used and time.time() - folder.stat().st_mtime > _UNUSED_SECONDS:
-                if folder.name.startswith(STAGING) or (folder / _RECORD).is_file():
-                    shutil.rmtree(folder, ignore_errors=True)
+            ours = folder.name.startswith(STAGING) or (folder / _RECORD).is_file()
+            if ours and folder.name not in used and time.time() - folder.stat().st_mtime > _UNUSED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(folder: Path, key: str) -> StepRecord | None:
