@@ -17,9 +17,11 @@ every_objective = pytest.mark.parametrize("task", OBJECTIVES.names())
 
 def rows_for(task):
     rows = label_rows(60)
-    if task != "instruct":
-        return rows
-    return [{"id": row["id"], "prompt": row["text"], "response": f"it is {row['label']}"} for row in rows]
+    if task == "instruct":
+        return [{"id": row["id"], "prompt": row["text"], "response": f"it is {row['label']}"} for row in rows]
+    if task == "prefer":
+        return [{"id": row["id"], "prompt": row["text"], "chosen": f"it is {row['label']}", "rejected": "one two"} for row in rows]
+    return rows
 
 
 @pytest.fixture

@@ -62,6 +62,11 @@ class Comparison(_Record):
     higher_is_better: bool = True
 
     @property
+    def least_gain(self) -> float:
+        """How much better the adapter is at the worse end of the interval, in the metric's own unit; negative: worse."""
+        return self.interval.low if self.higher_is_better else -self.interval.high
+
+    @property
     def significant_gain(self) -> bool:
         """The whole interval lies on the better side of zero."""
         return self.interval.low > 0 if self.higher_is_better else self.interval.high < 0

@@ -92,6 +92,45 @@ class ChatRenderer:
         """
         return self._fitted(messages, max_length, lambda turns: self._example(turns, last_turn_only))
 
+    def pair(self, messages: Sequence[Message], rejected: str, max_length: int | None = None) -> tuple[Rendered, Rendered]:
+        """A conversation that ends with the better answer, and the same one with the worse answer in its place.
+
+        Both stand behind the very same prompt ids: where one is too long, the prompt is cut for both. Only the answers,
+        with their stop tokens, are marked.
+
+        Raises:
+            TemplateError: as ``example``.
+        """
+        other = (*messages[:-1], replace(messages[-1], content=rejected))
+        whole = [self.example(turns, last_turn_only=True) for turns in (messages, other)]
+        longer = other if len(whole[1].ids) > len(whole[0].ids) else messages
+        fitted = self.example(longer, max_length, last_turn_only=True)
+        prompt = fitted.ids[: fitted.mask.index(True)]
+        chosen, worse = (_behind(prompt, one, fitted.shortened) for one in whole)
+        return chosen, worse
+
+    def text(self, text: str, max_length: int | None = None) -> Rendered:
+        """A bare text to learn from, without any template: begun as the tokenizer begins a text, ended by its stop token.
+
+        Everything is trained but the first token, before which nothing stands. A text longer than ``max_length`` is cut
+        at its end.
+
+        Raises:
+            TemplateError: the tokenizer has no end-of-sequence token; a model trained so would never stop (F01).
+        """
+        stop = self._tokenizer.eos_token_id
+        if stop is None:
+            raise TemplateError(
+                "the tokenizer has no end-of-sequence token; a model trained so never stops",
+                given="eos_token: null",
+                allowed="a token that ends a text",
+                fix="use a base whose tokenizer names its end-of-sequence token",
+            )
+        ids = list(self._tokenizer(text, truncation=False, verbose=False).input_ids)
+        body = ids[:-1] if ids[-1:] == [stop] else ids  # some tokenizers put it there by themselves
+        kept = body if max_length is None else body[: max_length - 1]
+        return Rendered((*kept, stop), (False, *(True for _ in kept)), shortened=len(kept) < len(body))
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids, without special tokens."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
@@ -216,3 +255,10 @@ class ChatRenderer:
             turns[longest] = replace(turns[longest], content=content[: offsets[-over][0]])
             rendered = render(turns)
         return replace(rendered, shortened=True)
+
+
+def _behind(prompt: tuple[int, ...], rendered: Rendered, shortened: bool) -> Rendered:
+    """The answer of ``rendered`` behind another prompt."""
+    start = rendered.mask.index(True)
+    ids = prompt + rendered.ids[start:]
+    return Rendered(ids, (False,) * len(prompt) + rendered.mask[start:], shortened)

@@ -79,5 +79,6 @@ OBJECTIVES: Plugins[type[Objective]] = Plugins(
         "instruct": "hatrack.training.objectives.causal:Instruct",
         "classify-by-text": "hatrack.training.objectives.causal:ClassifyByText",
         "classify": "hatrack.training.objectives.classify:Classify",
+        "complete": "hatrack.training.objectives.complete:Complete",
     },
 )
