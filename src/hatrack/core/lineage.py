@@ -132,6 +132,7 @@ class Manifest(_Record):
     data: DataRecord
     seed: int
     parent: str | None = Field(description="Digest of the version before this one.")
+    parents: tuple[str, ...] = Field((), description="Digests of the versions it was made from: trained on from, or merged.")
     training: dict[str, float] = Field(description="Measured: seconds, steps, tokens per second, peak memory, losses.")
     libraries: dict[str, str]
     files: dict[str, str] = Field(description="File name to SHA-256: the blobs of this version.")

@@ -50,6 +50,16 @@ class Rendered:
         """How many tokens carry a label."""
         return sum(self.mask)
 
+    def behind(self, prompt: tuple[int, ...]) -> Rendered:
+        """What is trained of this row, and all that follows its beginning, behind the ids of another prompt."""
+        start = self.mask.index(True)
+        return Rendered(prompt + self.ids[start:], (False,) * len(prompt) + self.mask[start:], self.shortened)
+
+    @property
+    def prompt(self) -> tuple[int, ...]:
+        """The ids before the first trained token."""
+        return self.ids[: self.mask.index(True)]
+
 
 class ChatRenderer:
     """Renders conversations for one tokenizer.
@@ -105,8 +115,7 @@ class ChatRenderer:
         whole = [self.example(turns, last_turn_only=True) for turns in (messages, other)]
         longer = other if len(whole[1].ids) > len(whole[0].ids) else messages
         fitted = self.example(longer, max_length, last_turn_only=True)
-        prompt = fitted.ids[: fitted.mask.index(True)]
-        chosen, worse = (_behind(prompt, one, fitted.shortened) for one in whole)
+        chosen, worse = (replace(one.behind(fitted.prompt), shortened=fitted.shortened) for one in whole)
         return chosen, worse
 
     def text(self, text: str, max_length: int | None = None) -> Rendered:
@@ -255,10 +264,3 @@ class ChatRenderer:
             turns[longest] = replace(turns[longest], content=content[: offsets[-over][0]])
             rendered = render(turns)
         return replace(rendered, shortened=True)
-
-
-def _behind(prompt: tuple[int, ...], rendered: Rendered, shortened: bool) -> Rendered:
-    """The answer of ``rendered`` behind another prompt."""
-    start = rendered.mask.index(True)
-    ids = prompt + rendered.ids[start:]
-    return Rendered(ids, (False,) * len(prompt) + rendered.mask[start:], shortened)
