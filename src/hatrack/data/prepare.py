@@ -74,7 +74,7 @@ def prepare(config: AdapterConfig, root: Path, rejects: Path | None = None) -> P
                 fix="add rows, or give a file for each split",
             )
     labels: tuple[str, ...] = ()
-    if config.task != "instruct":
+    if config.task in ("classify", "classify-by-text"):
         splits, labels = check_labels(splits, config, notes)
         check_conflicts(splits, config.checks.max_conflicts, notes)
     return Prepared(splits, labels, _record(splits, sources, len(rejected)), tuple(notes))
