@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
@@ -26,7 +27,29 @@ free = st.lists(st.tuples(words, words), min_size=1, max_size=30).map(lambda pai
 structured = st.lists(st.tuples(as_json, st.just('{"n": 1}')), min_size=1, max_size=30).map(
     lambda pairs: Answers([g for g, _ in pairs], [e for _, e in pairs], answer_schema=SCHEMA)
 )
-any_answers = st.one_of(by_label, free, structured)
+
+
+def scored(texts):
+    """Log-probabilities and lengths of ``texts`` texts for each row, under a system and under its base."""
+    one = st.tuples(st.floats(-300, -0.01), st.integers(1, 50).map(float))
+    row = st.lists(one, min_size=texts, max_size=texts)
+    return st.lists(st.tuples(row, row), min_size=1, max_size=30).map(
+        lambda rows: Answers([""] * len(rows), [""] * len(rows), (), None, np.array([a for a, _ in rows]), np.array([b for _, b in rows]))
+    )
+
+
+KINDS = [
+    (by_label, Answers(["a"], ["a"], ("a", "b"))),
+    (free, Answers(["a"], ["a"])),
+    (structured, Answers(["{}"], ["{}"], answer_schema=SCHEMA)),
+    (scored(1), Answers([""], [""], likelihoods=np.ones((1, 1, 2)), reference=np.ones((1, 1, 2)))),
+    (scored(2), Answers([""], [""], likelihoods=np.ones((1, 2, 2)), reference=np.ones((1, 2, 2)))),
+]
+
+
+def answers_for(metric, data):
+    """Answers of every kind that the metric applies to."""
+    return data.draw(st.one_of([kind for kind, sample in KINDS if metric.applies(sample)]))
 
 
 @pytest.fixture(scope="module", params=METRICS.names())
@@ -35,7 +58,19 @@ def metric(request):
 
 
 def perfect(answers):
-    return Answers(answers.expected, answers.expected, answers.labels, answers.answer_schema)
+    """What the best of all systems would have answered: it is certain of the one text, or of the better one."""
+    if answers.likelihoods is None:
+        return Answers(answers.expected, answers.expected, answers.labels, answers.answer_schema)
+    sure = answers.likelihoods.copy()
+    sure[:, 0, 0] = 0
+    sure[:, 1:, 0] = -1000
+    return replace(answers, likelihoods=sure)
+
+
+def pick(answers, rows):
+    given, expected = [answers.given[i] for i in rows], [answers.expected[i] for i in rows]
+    both = [None if a is None else a[rows] for a in (answers.likelihoods, answers.reference)]
+    return Answers(given, expected, answers.labels, answers.answer_schema, *both)
 
 
 @every_metric
@@ -43,22 +78,23 @@ def test_a_metric_knows_its_name_and_applies_somewhere(name):
     metric = METRICS.get(name)()
     assert metric.name == name
     assert isinstance(metric.right_or_wrong, bool)
-    kinds = [Answers(["a"], ["a"], ("a", "b")), Answers(["a"], ["a"]), Answers(["{}"], ["{}"], answer_schema=SCHEMA)]
-    assert any(metric.applies(kind) for kind in kinds)
+    assert isinstance(metric.higher_is_better, bool)
+    assert any(metric.applies(sample) for _, sample in KINDS)
 
 
 @settings(max_examples=60, deadline=None)
-@given(answers=any_answers)
-def test_perfect_answers_are_one_and_no_answers_leave_zero_to_one(metric, answers):
-    assume(metric.applies(answers))
+@given(data=st.data())
+def test_perfect_answers_are_one_and_no_answers_are_better(metric, data):
+    answers = answers_for(metric, data)
     assert metric.total(metric.rows(perfect(answers))) == 1
-    assert 0 <= metric.total(metric.rows(answers)) <= 1
+    figure = metric.total(metric.rows(answers))
+    assert 0 <= figure <= 1 if metric.higher_is_better else figure >= 1
 
 
 @settings(max_examples=60, deadline=None)
-@given(answers=any_answers)
-def test_there_is_one_line_for_each_answer(metric, answers):
-    assume(metric.applies(answers))
+@given(data=st.data())
+def test_there_is_one_line_for_each_answer(metric, data):
+    answers = answers_for(metric, data)
     rows = metric.rows(answers)
     assert rows.dtype == np.float64
     assert rows.ndim == 2
@@ -70,9 +106,9 @@ def test_there_is_one_line_for_each_answer(metric, answers):
 
 
 @settings(max_examples=60, deadline=None)
-@given(answers=any_answers, random=st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(metric, answers, random):
-    assume(metric.applies(answers))
+@given(data=st.data(), random=st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(metric, data, random):
+    answers = answers_for(metric, data)
     order = list(range(len(answers.given)))
     random.shuffle(order)
     rows = metric.rows(answers)
@@ -80,20 +116,24 @@ def test_the_order_of_rows_does_not_matter(metric, answers, random):
 
 
 @settings(max_examples=60, deadline=None)
-@given(answers=any_answers, random=st.randoms(use_true_random=False))
-def test_resampled_rows_give_what_resampled_answers_give(metric, answers, random):
-    assume(metric.applies(answers))
+@given(data=st.data(), random=st.randoms(use_true_random=False))
+def test_resampled_rows_give_what_resampled_answers_give(metric, data, random):
+    answers = answers_for(metric, data)
     drawn = [random.randrange(len(answers.given)) for _ in answers.given]
-    again = Answers([answers.given[i] for i in drawn], [answers.expected[i] for i in drawn], answers.labels, answers.answer_schema)
-    assert metric.total(metric.rows(answers)[drawn]) == pytest.approx(metric.total(metric.rows(again)))
+    assert metric.total(metric.rows(answers)[drawn]) == pytest.approx(metric.total(metric.rows(pick(answers, drawn))))
 
 
 @settings(max_examples=60, deadline=None)
-@given(answers=any_answers)
-def test_a_better_answer_is_no_worse(metric, answers):
-    assume(metric.applies(answers))
-    better = Answers([answers.expected[0], *answers.given[1:]], answers.expected, answers.labels, answers.answer_schema)
-    assert metric.total(metric.rows(better)) >= metric.total(metric.rows(answers)) - 1e-12
+@given(data=st.data())
+def test_a_better_answer_is_no_worse(metric, data):
+    answers = answers_for(metric, data)
+    if answers.likelihoods is None:
+        better = replace(answers, given=[answers.expected[0], *answers.given[1:]])
+    else:
+        rest = np.arange(len(answers.given))[:, None, None] > 0
+        better = replace(answers, likelihoods=np.where(rest, answers.likelihoods, perfect(answers).likelihoods))
+    gain = metric.total(metric.rows(better)) - metric.total(metric.rows(answers))
+    assert (gain if metric.higher_is_better else -gain) >= -1e-12
 
 
 THEIRS = {

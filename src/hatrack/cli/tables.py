@@ -8,7 +8,15 @@ from hatrack.core.lineage import Comparison, EvalReport, Score, SystemScores
 
 __all__ = ["report_tables", "summary_table"]
 
-_SHOWN = {"accuracy": "accuracy", "macro_f1": "macro-F1", "token_f1": "token F1", "format": "format"}
+_SHOWN = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "token_f1": "token F1",
+    "format": "format",
+    "perplexity": "perplexity",
+    "preference_accuracy": "preference accuracy",
+    "reward_accuracy": "reward accuracy",
+}
 
 
 def report_tables(report: EvalReport) -> tuple[Table, Table]:
@@ -75,7 +83,7 @@ def _costs(system: SystemScores) -> list[str]:
 
 
 def _difference(c: Comparison) -> list[str]:
-    digits = 3 if c.higher_is_better else 1
+    digits = 3 if c.metric in _SHOWN else 1  # else milliseconds or tokens
     return [f"{c.difference:+.{digits}f}", f"{c.interval.low:+.{digits}f} to {c.interval.high:+.{digits}f}", _p(c.p_value)]
 
 

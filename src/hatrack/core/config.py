@@ -16,6 +16,7 @@ __all__ = [
     "Columns",
     "DataFiles",
     "GateRules",
+    "Preference",
     "ProjectConfig",
     "Task",
     "TrainSettings",
@@ -79,6 +80,17 @@ class TrainSettings(Strict):
     last_turn_only: bool = Field(False, description="Train only the last assistant turn of a conversation.")
 
 
+class Preference(Strict):
+    """How a better and a worse answer become a loss, for task prefer."""
+
+    loss: Literal["dpo", "orpo", "kto"] = Field(
+        "dpo",
+        description="dpo: the better answer gains on the worse, measured against the start; kto: each answer for itself, against "
+        "the start; orpo: odds of one over the other beside the better answer's own loss, no reference.",
+    )
+    beta: float = Field(0.1, gt=0, description="dpo, kto: how strongly the start holds back; orpo: weight of the odds ratio.")
+
+
 class AdapterConfig(Strict):
     """One hat: the data it learns from, what it is for, and how it is trained."""
 
@@ -91,6 +103,10 @@ class AdapterConfig(Strict):
         "complete (plain text), prefer (a better and a worse answer)."
     )
     method: str = Field("lora", description="How the adapter is trained; its options (r, alpha, ...) stand beside this key.")
+    parent: str | None = Field(
+        None, description="Train on from this version, NAME@VERSION, instead of from the base; same method and options."
+    )
+    preference: Preference = Field(Preference(), description="The loss of task prefer.")
     system: str | None = Field(None, description="System prompt in training, evaluation and use.")
     labels: tuple[str, ...] | None = Field(None, description="All labels that may occur; null: those found in the training rows.")
     answer_schema: dict[str, Any] | None = Field(None, description="Instruct: JSON schema every answer must satisfy.")

@@ -62,6 +62,11 @@ class Comparison(_Record):
     higher_is_better: bool = True
 
     @property
+    def least_gain(self) -> float:
+        """How much better the adapter is at the worse end of the interval, in the metric's own unit; negative: worse."""
+        return self.interval.low if self.higher_is_better else -self.interval.high
+
+    @property
     def significant_gain(self) -> bool:
         """The whole interval lies on the better side of zero."""
         return self.interval.low > 0 if self.higher_is_better else self.interval.high < 0
@@ -127,6 +132,7 @@ class Manifest(_Record):
     data: DataRecord
     seed: int
     parent: str | None = Field(description="Digest of the version before this one.")
+    parents: tuple[str, ...] = Field((), description="Digests of the versions it was made from: trained on from, or merged.")
     training: dict[str, float] = Field(description="Measured: seconds, steps, tokens per second, peak memory, losses.")
     libraries: dict[str, str]
     files: dict[str, str] = Field(description="File name to SHA-256: the blobs of this version.")

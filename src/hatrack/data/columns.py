@@ -46,7 +46,23 @@ def _example(row: RawRow, config: AdapterConfig) -> Example:
         messages = _messages(cells, config)
         first = next(message.content for message in messages if message.role == "user")
         return Example(row.number, identity, first, messages=messages, group=group)
-    return Example(row.number, identity, _text(cells, names.text), label=_label(cells, names.label), group=group)
+    if config.task == "prefer":
+        return _pair(row.number, identity, cells, config, group)
+    label = "" if config.task == "complete" else _label(cells, names.label)
+    return Example(row.number, identity, _text(cells, names.text), label=label, group=group)
+
+
+def _pair(number: int, identity: str, cells: dict[str, Any], config: AdapterConfig, group: str) -> Example:
+    """A prompt with a better and a worse answer."""
+    names = config.columns
+    chosen, rejected = _text(cells, names.chosen), _text(cells, names.rejected)
+    if chosen.strip() == rejected.strip():
+        raise ValueError(f"columns {names.chosen!r} and {names.rejected!r} hold the same answer")
+    prompt = _text(cells, names.prompt)
+    turns: tuple[Message, ...] = (Message("user", prompt), Message("assistant", chosen))
+    if config.system:
+        turns = (Message("system", config.system), *turns)
+    return Example(number, identity, prompt, messages=turns, group=group, rejected=rejected)
 
 
 def _messages(cells: dict[str, Any], config: AdapterConfig) -> tuple[Message, ...]:
@@ -97,7 +113,7 @@ def _columns_exist(row: RawRow, config: AdapterConfig, path: Path) -> None:
     if config.task == "instruct":
         keys = [] if names.messages in row.columns else ["prompt", "response"]
     else:
-        keys = ["text", "label"]
+        keys = {"complete": ["text"], "prefer": ["prompt", "chosen", "rejected"]}.get(config.task, ["text", "label"])
     keys += [key for key in ("id", "group") if getattr(names, key) and key in names.model_fields_set]
     for key in keys:
         column = getattr(names, key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hatrack.core.chat import Message
@@ -11,7 +11,7 @@ from hatrack.core.errors import CheckFailed, RowErrors, TemplateError
 from hatrack.data.records import Example
 from hatrack.models.render import ChatRenderer, Rendered
 
-__all__ = ["TokenReport", "check_truncation", "conversation", "render_examples", "token_report"]
+__all__ = ["TokenReport", "check_truncation", "conversation", "render_examples", "render_pairs", "token_report"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TokenReport:
 
 def conversation(example: Example, config: AdapterConfig) -> tuple[Message, ...]:
     """The messages of an example; a label that is to be generated becomes the assistant's turn."""
-    if config.task == "instruct":
+    if config.task in ("instruct", "prefer"):
         return example.messages
     turns = (Message("user", example.text), Message("assistant", example.label))
     return (Message("system", config.system), *turns) if config.system else turns
@@ -45,18 +45,43 @@ def render_examples(examples: Sequence[Example], config: AdapterConfig, renderer
         RowErrors: rows that cannot be rendered, have no trained token, or whose last trained token does not stop.
         CheckFailed: more rows than ``checks.max_truncated`` are longer than ``train.max_length`` (F07).
     """
-    rendered: list[Rendered] = []
+    settings = config.train
+
+    def render(example: Example) -> tuple[Rendered, ...]:
+        if config.task == "complete":
+            return (renderer.text(example.text, settings.max_length),)
+        if config.task == "prefer":
+            return renderer.pair(example.messages, example.rejected, settings.max_length)[:1]
+        return (renderer.example(conversation(example, config), settings.max_length, last_turn_only=settings.last_turn_only),)
+
+    return [one for (one,) in _checked(examples, config, renderer, render)]
+
+
+def render_pairs(examples: Sequence[Example], config: AdapterConfig, renderer: ChatRenderer) -> list[tuple[Rendered, Rendered]]:
+    """The better and the worse answer of every example behind the same prompt; refused as ``render_examples`` refuses.
+
+    Raises:
+        RowErrors, CheckFailed: as ``render_examples``, for either answer of a pair.
+    """
+    pairs = _checked(examples, config, renderer, lambda e: renderer.pair(e.messages, e.rejected, config.train.max_length))
+    return [(chosen, rejected) for chosen, rejected in pairs]
+
+
+def _checked(
+    examples: Sequence[Example], config: AdapterConfig, renderer: ChatRenderer, render: Callable[[Example], tuple[Rendered, ...]]
+) -> list[tuple[Rendered, ...]]:
+    rendered: list[tuple[Rendered, ...]] = []
     faults: list[tuple[int, str]] = []
     for example in examples:
         try:
-            one = renderer.example(conversation(example, config), config.train.max_length, last_turn_only=config.train.last_turn_only)
+            ones = render(example)
         except TemplateError as error:
             faults.append((example.row, f"{error.what} ({error.given})"))
             continue
-        fault = _unlearnable(one, renderer)
+        fault = next((fault for one in ones if (fault := _unlearnable(one, renderer))), "")
         if fault:
             faults.append((example.row, fault))
-        rendered.append(one)
+        rendered.append(ones)
     if faults:
         raise RowErrors(
             f"{len(faults)} of {len(examples)} rows cannot be trained on",
@@ -64,7 +89,7 @@ def render_examples(examples: Sequence[Example], config: AdapterConfig, renderer
             allowed="every row ends in a trained stop token and fits in train.max_length",
             fix="correct these rows, or raise train.max_length",
         )
-    check_truncation(sum(one.shortened for one in rendered), len(rendered), config)
+    check_truncation(sum(ones[0].shortened for ones in rendered), len(rendered), config)
     return rendered
 
 
@@ -95,7 +120,7 @@ def _unlearnable(one: Rendered, renderer: ChatRenderer) -> str:
     if trained[-1] not in renderer.stop_ids:
         return "the last trained token is no stop token; the model would not learn to stop"
     if not any(token not in renderer.stop_ids for token in trained):
-        return "only the stop token of this row is trained; the answer is empty"
+        return "only the stop token of this row is trained; there is nothing before it to learn"
     return ""
 
 

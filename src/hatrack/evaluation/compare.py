@@ -12,12 +12,16 @@ from hatrack.core.errors import EvaluationError
 from hatrack.core.lineage import Comparison, EvalReport, Interval, Score, SystemScores
 from hatrack.data.records import Example
 from hatrack.evaluation.gate import judge
+from hatrack.evaluation.likelihood import LIKELIHOOD_TASKS, score_systems
 from hatrack.evaluation.metrics.base import METRICS, Answers, Metric
 from hatrack.evaluation.statistics import bca_interval, mcnemar_p
 from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, SystemOutput, percentile, run_systems
 from hatrack.models.host import ModelHost
 
 __all__ = ["evaluate_adapter"]
+
+# The figure the gate reads where the config names none.
+_GATED = {"instruct": "token_f1", "complete": "perplexity", "prefer": "preference_accuracy"}
 
 
 def evaluate_adapter(
@@ -39,12 +43,15 @@ def evaluate_adapter(
     if not test:
         raise EvaluationError("there are no test rows to evaluate on", fix="give data.test, or more rows to split off")
     card = host.adapters[key].card
-    outputs = run_systems(host, key, test, train, report)
-    expected = tuple(example.label or example.messages[-1].content.strip() for example in test)
-    answers = {o.name: Answers(o.answers, expected, card.labels, card.answer_schema) for o in outputs}
+    by_likelihood = card.task in LIKELIHOOD_TASKS
+    outputs = score_systems(host, key, test, report) if by_likelihood else run_systems(host, key, test, train, report)
+    expected = tuple(_expected(example) for example in test)
+    reference = outputs[0].likelihoods
+    answers = {o.name: Answers(o.answers, expected, card.labels, card.answer_schema, o.likelihoods, reference) for o in outputs}
     metrics = [m for m in (METRICS.get(name)() for name in METRICS.names()) if m.applies(answers[ADAPTER])]
-    gate_metric = rules.metric or ("token_f1" if card.task == "instruct" else "accuracy")
-    if gate_metric not in [metric.name for metric in metrics]:
+    gate_metric = rules.metric or _GATED.get(card.task, "accuracy")
+    gated = next((metric for metric in metrics if metric.name == gate_metric), None)
+    if gated is None:
         raise EvaluationError(
             "the gate's metric does not apply to this task",
             given=gate_metric,
@@ -53,8 +60,8 @@ def evaluate_adapter(
         )
     rows = {(o.name, m.name): m.rows(answers[o.name]) for o in outputs for m in metrics}
     systems = tuple(_scores(o, metrics, rows, rules, seed) for o in outputs)
-    bases = [s.name for s in systems if s.name.startswith("base")]
-    best = max(bases, key=lambda base: next(s for s in systems if s.name == base).scores[gate_metric].value)
+    bases = {s.name: s.scores[gate_metric].value for s in systems if s.name.startswith("base")}
+    best = (max if gated.higher_is_better else min)(bases, key=lambda base: bases[base])
     comparisons = [_compare(m, base, rows, rules, seed) for base in bases for m in metrics]
     by_name = {o.name: o for o in outputs}
     comparisons += [c for base in bases for c in _cost(by_name[base], by_name[ADAPTER], rules, seed)]
@@ -75,6 +82,10 @@ def evaluate_adapter(
         seed=seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _expected(example: Example) -> str:
+    return example.label or (example.messages[-1].content.strip() if example.messages else example.text)
 
 
 def _scores(
@@ -112,6 +123,7 @@ def _compare(metric: Metric, base: str, rows: dict[tuple[str, str], np.ndarray],
         difference=difference(both),
         interval=bca_interval(difference, both, rules.confidence, seed),
         p_value=mcnemar_p(ours[:, 0], theirs[:, 0]) if metric.right_or_wrong else None,
+        higher_is_better=metric.higher_is_better,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from hatrack.core.chat import Message
 from hatrack.core.names import BASE
 from hatrack.data.records import Example
+from hatrack.evaluation.metrics.base import Rows
 from hatrack.models.adapters.folder import AdapterCard
 from hatrack.models.causal import Sampling, generate
 from hatrack.models.encoder import CosineHead, class_centroids
@@ -33,7 +34,7 @@ _NO_TEXT = ("N/A", "", "[MASK]")  # the content-free inputs of Zhao et al. 2021
 
 @dataclass(frozen=True)
 class SystemOutput:
-    """What one system answered and what it took."""
+    """What one system answered and what it took. ``likelihoods`` as in ``Answers``, where it was asked for no answer."""
 
     name: str
     description: str
@@ -42,6 +43,7 @@ class SystemOutput:
     prompt_tokens: tuple[int, ...]
     answer_tokens: tuple[int, ...]
     latencies_ms: tuple[float, ...]  # single requests on the first rows, see LATENCY_ROWS
+    likelihoods: Rows | None = None
 
 
 @dataclass(frozen=True)

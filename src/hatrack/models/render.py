@@ -50,6 +50,16 @@ class Rendered:
         """How many tokens carry a label."""
         return sum(self.mask)
 
+    def behind(self, prompt: tuple[int, ...]) -> Rendered:
+        """What is trained of this row, and all that follows its beginning, behind the ids of another prompt."""
+        start = self.mask.index(True)
+        return Rendered(prompt + self.ids[start:], (False,) * len(prompt) + self.mask[start:], self.shortened)
+
+    @property
+    def prompt(self) -> tuple[int, ...]:
+        """The ids before the first trained token."""
+        return self.ids[: self.mask.index(True)]
+
 
 class ChatRenderer:
     """Renders conversations for one tokenizer.
@@ -91,6 +101,44 @@ class ChatRenderer:
                 stop token (F01), or a conversation that does not fit even so.
         """
         return self._fitted(messages, max_length, lambda turns: self._example(turns, last_turn_only))
+
+    def pair(self, messages: Sequence[Message], rejected: str, max_length: int | None = None) -> tuple[Rendered, Rendered]:
+        """A conversation that ends with the better answer, and the same one with the worse answer in its place.
+
+        Both stand behind the very same prompt ids: where one is too long, the prompt is cut for both. Only the answers,
+        with their stop tokens, are marked.
+
+        Raises:
+            TemplateError: as ``example``.
+        """
+        other = (*messages[:-1], replace(messages[-1], content=rejected))
+        whole = [self.example(turns, last_turn_only=True) for turns in (messages, other)]
+        longer = other if len(whole[1].ids) > len(whole[0].ids) else messages
+        fitted = self.example(longer, max_length, last_turn_only=True)
+        chosen, worse = (replace(one.behind(fitted.prompt), shortened=fitted.shortened) for one in whole)
+        return chosen, worse
+
+    def text(self, text: str, max_length: int | None = None) -> Rendered:
+        """A bare text to learn from, without any template: begun as the tokenizer begins a text, ended by its stop token.
+
+        Everything is trained but the first token, before which nothing stands. A text longer than ``max_length`` is cut
+        at its end.
+
+        Raises:
+            TemplateError: the tokenizer has no end-of-sequence token; a model trained so would never stop (F01).
+        """
+        stop = self._tokenizer.eos_token_id
+        if stop is None:
+            raise TemplateError(
+                "the tokenizer has no end-of-sequence token; a model trained so never stops",
+                given="eos_token: null",
+                allowed="a token that ends a text",
+                fix="use a base whose tokenizer names its end-of-sequence token",
+            )
+        ids = list(self._tokenizer(text, truncation=False, verbose=False).input_ids)
+        body = ids[:-1] if ids[-1:] == [stop] else ids  # some tokenizers put it there by themselves
+        kept = body if max_length is None else body[: max_length - 1]
+        return Rendered((*kept, stop), (False, *(True for _ in kept)), shortened=len(kept) < len(body))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids, without special tokens."""

@@ -30,6 +30,7 @@ def build_manifest(
     data: DataRecord,
     training: dict[str, float],
     libraries: dict[str, str],
+    parents: tuple[str, ...] = (),
 ) -> Manifest:
     """The manifest of a new version of ``name``; its number follows from what changed since the newest one."""
     files = {f: sha256_file(folder / f) for f in _FILES if (folder / f).is_file()}
@@ -48,6 +49,7 @@ def build_manifest(
         data=data,
         seed=int(behaviour["train"]["seed"]),
         parent=parent.digest if parent else None,
+        parents=parents,
         training=training,
         libraries=libraries,
         files=files,

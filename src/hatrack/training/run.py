@@ -38,6 +38,7 @@ from hatrack.training.loop import run_loop
 from hatrack.training.methods.base import METHODS, Method
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
+from hatrack.training.parent import Parent, check_parent, start_from
 from hatrack.training.progress import EventLog, LiveBar
 
 __all__ = ["TrainedAdapter", "behaviour", "run_key", "train_adapter"]
@@ -64,9 +65,15 @@ class TrainedAdapter:
     template_hash: str
 
 
-def behaviour(config: AdapterConfig, labels: Sequence[str], learning_rate: float, options: dict[str, Any]) -> dict[str, Any]:
+def behaviour(
+    config: AdapterConfig, labels: Sequence[str], learning_rate: float, options: dict[str, Any], parent: Parent | None = None
+) -> dict[str, Any]:
     """Everything in the config that decides what the adapter does, with all defaults written out."""
+    preference = {"preference": config.preference.model_dump(mode="json")} if config.task == "prefer" else {}
+    start = {"parent": parent.manifest.digest} if parent else {}
     return {
+        **preference,
+        **start,
         "task": config.task,
         "method": config.method,
         "options": options,
@@ -96,16 +103,27 @@ class _Plan:
     options: Any
     learning_rate: float
     template_hash: str
+    parent: Parent | None
 
 
 def train_adapter(
-    name: str, config: AdapterConfig, files: BaseModelFiles, prepared: Prepared, runs: Path, console: Console
+    name: str,
+    config: AdapterConfig,
+    files: BaseModelFiles,
+    prepared: Prepared,
+    runs: Path,
+    console: Console,
+    parent: Parent | None = None,
 ) -> TrainedAdapter:
     """Train one adapter, or finish or find the run that these inputs have already started.
 
+    Args:
+        parent: the version that ``config.parent`` names; training starts from its weights.
+
     Raises:
         TrainingError: the task does not fit the base; the options match nothing; the loss is not finite; another
-            process is at this very run.
+            process is at this very run; the parent was trained in another way.
+        AdapterMismatch: the parent belongs to another base or template.
         DataError: rows that would train nothing, or something else than asked.
         StorageError: the run's folder cannot be written.
     """
@@ -119,10 +137,12 @@ def train_adapter(
         )
     options = method.options.model_validate(config.options)
     rate = config.train.learning_rate or method.learning_rate(files.kind)
-    acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"))
+    acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"), parent)
     template = ChatRenderer(files.tokenizer, files.stop_ids).template_hash if files.kind == "causal" else text_template_hash()
     run = runs / run_key(name, files.fingerprint, template, prepared.record.digest, acts)
-    plan = _Plan(name, config, files, prepared, run, method, objective, options, rate, template)
+    if parent is not None:
+        check_parent(parent, config, acts["options"], files, template)
+    plan = _Plan(name, config, files, prepared, run, method, objective, options, rate, template, parent)
     with storage_errors(run):
         run.mkdir(parents=True, exist_ok=True)
         with _only_one(run):
@@ -143,8 +163,11 @@ def _train(plan: _Plan, console: Console) -> None:
     before = _outputs(base, inputs, plan.files)
     set_seed(settings.seed)  # before the first random number of the adapter (F11)
     adapted, coverage = plan.method.apply(base, plan.options, plan.files.kind)
+    if plan.parent is not None:
+        start_from(adapted, plan.parent)
     console.print(f"{plan.name}: training {coverage}")
     trainee = objective.trainee(base, adapted, plan.prepared, plan.config, train)
+    train, validation = trainee.begin(train), trainee.begin(validation)
     pad = int(plan.files.tokenizer.pad_token_id or 0)
     bar = LiveBar(plan.name, console)
     start = time.monotonic()

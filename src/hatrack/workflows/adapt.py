@@ -21,6 +21,7 @@ from hatrack.registry.manifest import build_manifest
 from hatrack.registry.promote import promote
 from hatrack.registry.store import CHAMPION, Registry
 from hatrack.training.methods.base import option_model
+from hatrack.training.parent import Parent
 from hatrack.training.run import train_adapter
 from hatrack.workflows.step_bar import StepBar
 
@@ -75,9 +76,22 @@ class Workbench:
             self.console.print(f"[yellow]{name}: {note}[/yellow]")
         return prepared
 
+    def parent(self, name: str) -> Parent | None:
+        """The version that an adapter trains on from, if its config names one.
+
+        Raises:
+            AdapterNotFound: there is no such version; train the parent first.
+        """
+        reference = self.adapter(name).parent
+        if reference is None:
+            return None
+        manifest = self.registry.resolve(reference)
+        return Parent(manifest, self.registry.folder(manifest))
+
     def train(self, name: str, prepared: Prepared) -> Manifest:
         """Train and register a version; the same digest is registered once."""
-        trained = train_adapter(name, self.adapter(name), self.files, prepared, self.project.runs, self.console)
+        parent = self.parent(name)
+        trained = train_adapter(name, self.adapter(name), self.files, prepared, self.project.runs, self.console, parent)
         manifest = build_manifest(
             self.registry,
             name,
@@ -89,6 +103,7 @@ class Workbench:
             data=prepared.record,
             training=trained.statistics,
             libraries=trained.libraries,
+            parents=(parent.manifest.digest,) if parent else (),
         )
         return self.registry.add(manifest, trained.folder)
 

@@ -25,16 +25,21 @@ class Answers:
         expected: the right ones.
         labels: all classes; empty for instruct.
         answer_schema: JSON schema that answers must satisfy, if any.
+        likelihoods: ``[n, texts, 2]`` where a system is measured by how likely it finds given texts (one for complete,
+            the better and the worse answer for prefer): the log-probability in nats and the number of tokens.
+        reference: the same of the unadapted base.
     """
 
     given: Sequence[str]
     expected: Sequence[str]
     labels: tuple[str, ...] = ()
     answer_schema: dict[str, Any] | None = None
+    likelihoods: Rows | None = None
+    reference: Rows | None = None
 
 
 class Metric(Protocol):
-    """One figure of merit, higher is better.
+    """One figure of merit.
 
     ``rows`` turns answers into an array ``[n, k]``, ``total`` turns any selection of those rows into the figure: so the
     bootstrap resamples rows without scoring them again.
@@ -42,6 +47,7 @@ class Metric(Protocol):
 
     name: str
     right_or_wrong: bool  # one 0/1 column: McNemar's test applies
+    higher_is_better: bool
 
     def applies(self, answers: Answers) -> bool:
         """Whether the figure means anything for these answers."""
@@ -63,5 +69,8 @@ METRICS: Plugins[type[Metric]] = Plugins(
         "macro_f1": "hatrack.evaluation.metrics.classification:MacroF1",
         "format": "hatrack.evaluation.metrics.format:Format",
         "token_f1": "hatrack.evaluation.metrics.overlap:TokenF1",
+        "perplexity": "hatrack.evaluation.metrics.likelihood:Perplexity",
+        "preference_accuracy": "hatrack.evaluation.metrics.likelihood:PreferenceAccuracy",
+        "reward_accuracy": "hatrack.evaluation.metrics.likelihood:RewardAccuracy",
     },
 )

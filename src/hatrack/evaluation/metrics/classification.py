@@ -14,9 +14,10 @@ class Accuracy:
 
     name = "accuracy"
     right_or_wrong = True
+    higher_is_better = True
 
     def applies(self, answers: Answers) -> bool:
-        return True
+        return answers.likelihoods is None
 
     def rows(self, answers: Answers) -> Rows:
         return np.array([[given == expected] for given, expected in zip(answers.given, answers.expected, strict=True)], float)
@@ -33,6 +34,7 @@ class MacroF1:
 
     name = "macro_f1"
     right_or_wrong = False
+    higher_is_better = True
 
     def applies(self, answers: Answers) -> bool:
         return bool(answers.labels)

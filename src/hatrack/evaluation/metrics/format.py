@@ -16,6 +16,7 @@ class Format:
 
     name = "format"
     right_or_wrong = True
+    higher_is_better = True
 
     def applies(self, answers: Answers) -> bool:
         return bool(answers.labels) or answers.answer_schema is not None

@@ -16,9 +16,10 @@ class TokenF1:
 
     name = "token_f1"
     right_or_wrong = False
+    higher_is_better = True
 
     def applies(self, answers: Answers) -> bool:
-        return not answers.labels
+        return not answers.labels and answers.likelihoods is None
 
     def rows(self, answers: Answers) -> Rows:
         return np.array([[_f1(_words(g), _words(e))] for g, e in zip(answers.given, answers.expected, strict=True)], float)

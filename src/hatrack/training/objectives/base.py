@@ -46,6 +46,10 @@ class Trainee(nn.Module):
         """Sum, not mean, of the loss over all labels in the batch; the loop divides (F13)."""
         raise NotImplementedError  # abstract; torch modules cannot be Protocols
 
+    def begin(self, items: Sequence[Item]) -> list[Item]:
+        """The rows with what is computed of them once, before the first step; most tasks need nothing."""
+        return list(items)
+
     def forward(self, **batch: torch.Tensor) -> torch.Tensor:
         """As ``loss_sum``: accelerate wraps the forward method."""
         return self.loss_sum(batch)
@@ -69,7 +73,7 @@ class Objective(Protocol):
         ...
 
     def collate(self, items: Sequence[Item], pad_id: int) -> dict[str, torch.Tensor]:
-        """A batch: ``input_ids``, ``attention_mask``, ``labels``, ``rows``."""
+        """A batch: ``input_ids``, ``attention_mask``, ``labels``, ``rows``, and what the trainee needs beside them."""
         ...
 
 
@@ -79,5 +83,7 @@ OBJECTIVES: Plugins[type[Objective]] = Plugins(
         "instruct": "hatrack.training.objectives.causal:Instruct",
         "classify-by-text": "hatrack.training.objectives.causal:ClassifyByText",
         "classify": "hatrack.training.objectives.classify:Classify",
+        "complete": "hatrack.training.objectives.complete:Complete",
+        "prefer": "hatrack.training.objectives.prefer.objective:Prefer",
     },
 )

@@ -1,0 +1,1 @@
+"""Preference learning: a better and a worse answer to the same prompt."""
