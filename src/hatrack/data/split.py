@@ -6,7 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from hatrack.data.dedupe import clusters
+from hatrack.data.duplicates.clusters import clusters
 from hatrack.data.records import Example
 
 __all__ = ["split_examples"]
