@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hatrack.data.dedupe import clusters, shingles
+from hatrack.data.duplicates.clusters import clusters
+from hatrack.data.duplicates.shingles import shingles
 from hatrack.data.records import normalised
 
 WORDS = [f"w{i}" for i in range(400)]

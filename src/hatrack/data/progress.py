@@ -1,0 +1,13 @@
+"""How long work over many rows says how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["Progress", "silent"]
+
+Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """For callers whom nobody watches."""
