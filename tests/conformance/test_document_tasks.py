@@ -16,10 +16,11 @@ every_task = pytest.mark.parametrize("name", DOCUMENT_TASKS.names())
 def quoting(conversations):
     """A model that keeps to the format of every task and answers with a sentence of the passage."""
     replies = []
-    for (message,) in conversations:
-        passage = message.content.split("Passage:\n", 1)[1]
+    for conversation in conversations:
+        prompt = conversation[-1].content
+        passage = prompt.split("Passage:\n", 1)[1]
         first = sentences(passage)[0]
-        replies.append(f"Question: {first}?\nAnswer: {first}" if "Question:" in message.content else f"Summary: {first}")
+        replies.append(f"Question: {first}?\nAnswer: {first}" if "Question:" in prompt else f"Summary: {first}")
     return [reply.replace("\n\n", " ") for reply in replies]
 
 

@@ -15,6 +15,8 @@ from hatrack.models.loading import open_base
 from sample_documents import document_row, sample_documents
 
 FEES = "The monthly fee is EUR 1,250.00 plus VAT. Invoices are due within 30 days. A late invoice bears interest."
+CHANGES = "The Supplier announces a change of the fees in writing three months before. The Customer may then end the agreement at once."
+LONG = f"{FEES} {CHANGES}"
 GOOD = "Question: When are invoices due?\nAnswer: Invoices are due within 30 days."
 
 
@@ -23,7 +25,8 @@ def scripted(*replies):
     remaining = list(replies)
 
     def generate(conversations):
-        generate.asked += [conversation[0].content for conversation in conversations]
+        generate.asked += [conversation[-1].content for conversation in conversations]
+        generate.shown = [turn.content for turn in conversations[0][:-1]]
         return [remaining.pop(0) for _ in conversations]
 
     generate.asked = []
@@ -46,6 +49,16 @@ def test_a_supported_answer_becomes_a_row_without_the_passage():
     assert (report.asked, report.parsed, report.kept) == (1, 1, 1)
     assert FEES in asked[0]
     assert "Handbook" in asked[0]
+
+
+@pytest.mark.parametrize(("kind", "replied"), [("qa", GOOD), ("summary", "Summary: The fee is due within 30 days, plus VAT.")])
+def test_the_example_that_the_model_is_shown_would_itself_be_kept(kind, replied):
+    generator = scripted(replied)
+    list(make_rows([document_row(LONG, Fees=LONG)], DocumentTasks(kinds=(kind,)), 1, generator))
+    asked, answered = generator.shown
+    passage = asked.split("Passage:\n")[1]
+    rows, report, _ = made([document_row(f"{passage} {CHANGES}", Rules=f"{passage} {CHANGES}")], kind, answered)
+    assert report.kept == len(rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,6 +85,7 @@ def test_anything_but_the_two_lines_is_rejected(reply):
     ("question", "answer", "reason"),
     [
         ("When are invoices due", "Invoices are due within 30 days.", "a question without a question mark"),
+        ("When are invoices due?", "When are invoices due?", "an answer that is a question"),
         ("Who is the king?", "Invoices are due within 30 days.", "a question about nothing in the passage"),
         ("When are invoices due?", "Invoices are due within 60 days.", "a number that the passage does not hold"),
         ("Who pays invoices?", "The invoices are paid by Southwind.", "a name that the passage does not hold"),
@@ -97,10 +111,6 @@ def test_long_sections_are_asked_about_in_passages_up_to_the_limit_of_a_section(
     assert len(made([document_row(text, Fees=text)], "qa", *replies, max_words=30)[2]) == 1
     assert len(made([document_row(text, Fees=text)], "qa", *replies, max_words=30, per_section=2)[2]) == 2
     assert len(made([document_row(text, Fees=text)], "qa", *replies, max_words=30, per_section=9)[2]) == 3
-
-
-CHANGES = "The Supplier announces a change of the fees in writing three months before. The Customer may then end the agreement at once."
-LONG = f"{FEES} {CHANGES}"
 
 
 def test_a_supported_summary_becomes_a_row_with_the_text():

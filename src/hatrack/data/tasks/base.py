@@ -42,8 +42,8 @@ class TaskContext:
     generator: TextGenerator | None = None
     report: SupportReport = field(default_factory=SupportReport)
 
-    def ask(self, kind: str, prompts: Sequence[str]) -> list[str]:
-        """The model's reply to each prompt.
+    def ask(self, kind: str, prompts: Sequence[str], shown: tuple[Message, ...] = ()) -> list[str]:
+        """The model's reply to each prompt, asked after the turns ``shown``: an example of what is wanted.
 
         Raises:
             ConfigError: no model was named.
@@ -55,7 +55,7 @@ class TaskContext:
                 allowed="a base, as under `base`",
                 fix="set prepare: {documents: {model: ...}}, or leave qa and summary out of prepare.documents.kinds",
             )
-        return self.generator([(Message("user", prompt),) for prompt in prompts]) if prompts else []
+        return self.generator([(*shown, Message("user", prompt)) for prompt in prompts]) if prompts else []
 
 
 class DocumentTask(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from hatrack.core.chat import Message
 from hatrack.data.tasks.base import Pair, TaskContext
 from hatrack.data.tasks.document import Document
 from hatrack.data.tasks.passages import passages, word_count
@@ -21,6 +22,13 @@ Answer: ...
 
 Passage:
 {passage}"""
+_SHOWN = (
+    Message(
+        "user",
+        _PROMPT.format(title="Library rules", passage="A reader may borrow up to six books at a time. Each is returned after four weeks."),
+    ),
+    Message("assistant", "Question: How many books may a reader borrow?\nAnswer: A reader may borrow up to six books at a time."),
+)
 _REPLY = re.compile(r"Question:[ \t]*(?P<question>\S[^\n]*)\n\s*Answer:[ \t]*(?P<answer>\S[^\n]*)")
 
 
@@ -29,7 +37,7 @@ class QuestionAnswer:
 
     def pairs(self, documents: Sequence[Document], context: TaskContext) -> Iterator[Pair]:
         asked = [(document, passage) for document in documents for passage in _passages(document, context)]
-        replies = context.ask("qa", [_PROMPT.format(title=document.title, passage=passage) for document, passage in asked])
+        replies = context.ask("qa", [_PROMPT.format(title=document.title, passage=passage) for document, passage in asked], _SHOWN)
         for (document, passage), reply in zip(asked, replies, strict=True):
             match = _REPLY.fullmatch(reply.strip())
             question, answer = (match["question"].strip(), match["answer"].strip()) if match else ("", "")
@@ -48,6 +56,8 @@ def _passages(document: Document, context: TaskContext) -> Iterator[str]:
 def _reason(question: str, answer: str, passage: str, share: float) -> str:
     if not question.endswith(("?", "？")):
         return "a question without a question mark"
+    if answer.endswith(("?", "？")):
+        return "an answer that is a question"
     if not set(content_words(question)) & set(folded_words(passage)):
         return "a question about nothing in the passage"
     return missing_support(answer, passage, share)

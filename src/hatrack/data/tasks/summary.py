@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from hatrack.core.chat import Message
 from hatrack.data.tasks.base import Pair, TaskContext
 from hatrack.data.tasks.document import Document
 from hatrack.data.tasks.passages import beginning, word_count
@@ -20,6 +21,11 @@ Summary: ...
 
 Passage:
 {passage}"""
+_RULES = "A reader may borrow up to six books at a time. Each is returned after four weeks. Whoever is late pays a fee for each day."
+_SHOWN = (
+    Message("user", _PROMPT.format(title="Library rules", passage=_RULES)),
+    Message("assistant", "Summary: A reader may borrow up to six books for four weeks, and pays a fee for each day that he is late."),
+)
 _REPLY = re.compile(r"Summary:[ \t]*(?P<summary>\S[^\n]*)")
 
 
@@ -29,7 +35,7 @@ class WrittenSummary:
     def pairs(self, documents: Sequence[Document], context: TaskContext) -> Iterator[Pair]:
         texts = [(doc, beginning(section.text, context.settings.max_words)) for doc in documents for section in doc.sections]
         asked = [(document, text) for document, text in texts if word_count(text) >= _LEAST_WORDS]
-        replies = context.ask("summary", [_PROMPT.format(title=document.title, passage=text) for document, text in asked])
+        replies = context.ask("summary", [_PROMPT.format(title=document.title, passage=text) for document, text in asked], _SHOWN)
         for (document, text), reply in zip(asked, replies, strict=True):
             match = _REPLY.fullmatch(reply.strip())
             summary = match["summary"].strip() if match else ""
