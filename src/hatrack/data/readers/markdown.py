@@ -71,8 +71,12 @@ def _sections(lines: list[str], limit: int) -> Sections:
     for line in lines:
         mark = _FENCE.match(line)
         if fence or mark:
+            if not fence:
+                end_block()
             fence = _after(line, mark, fence)
             block.append(line)
+            if not fence:
+                end_block()
         elif found := _HEADING.match(line):
             end_block()
             sections.heading(_CLOSING.sub("", line[found.end() :]).strip(BLANK), len(found.group(1)))

@@ -49,23 +49,23 @@ class Transcript:
         call, used = 1, False
         for number, line in lines(stream, max_row_bytes):
             text = text_line(line, number, max_row_bytes)
-            if isinstance(text, RowFault):
-                yield text
-                continue
-            blank = not text.strip()
-            label = labelled(text)
-            if turn and (label or (by_rule and _RULE.match(text)) or (by_blank and blank)):
+            label = labelled(text) if isinstance(text, str) else None
+            divides = isinstance(text, str) and bool(_RULE.match(text) if by_rule else by_blank and not text.strip())
+            if turn and (label or divides or isinstance(text, RowFault)):
                 yield turn.row("\n")
                 turn = None
-            if (by_rule and _RULE.match(text)) or (by_blank and blank):
+            if isinstance(text, RowFault):
+                yield text
+            elif divides:
                 call, used = call + used, False
             elif label:
                 turn, used = Turn(number, str(call), label.speaker, label.time, max_row_bytes), True
                 turn.say(label.text)
-            elif turn and not blank:
-                turn.say(text.strip(" \t"))
-            elif not blank:
-                yield RowFault(number, "nobody is named as its speaker", excerpt(text))
+            elif text.strip():
+                if turn:
+                    turn.say(text.strip(" \t"))
+                else:
+                    yield RowFault(number, "nobody is named as its speaker", excerpt(text))
         if turn:
             yield turn.row("\n")
 
