@@ -15,6 +15,7 @@ from hatrack.data.records import RawRow, RowFault
 __all__ = ["Json"]
 
 _CHUNK = 65_536
+_LONGEST_KEY = 1_000
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _QUOTED = re.compile(rb'["\\]')
 _NESTED = re.compile(rb'["\[\]{}]')
@@ -76,7 +77,7 @@ def _enter_array(values: _Values) -> None:
         return
     values.take(b"{", "{")
     while values.peek() != b"}":
-        key = values.value(_CHUNK)
+        key = values.value(_LONGEST_KEY)
         values.take(b":", "a colon")
         if key == b'"data"' and values.peek() == b"[":
             values.take(b"[", "[")
@@ -96,7 +97,7 @@ class _Values:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._buffer = stream.read(_CHUNK).removeprefix(b"\xef\xbb\xbf")
+        self._buffer = stream.read(3).removeprefix(b"\xef\xbb\xbf")
         self._at = 0
         self._before = 0
 
