@@ -64,11 +64,11 @@ def test_F08_broken_quoting_is_a_fault(read):
     assert after == RawRow(3, {"text": "c", "label": "y"})
 
 
-def test_F08_a_quote_that_never_closes_is_a_fault_at_the_row_where_it_opened(read):
-    *good, fault = read(b'text,label\nb,y\n"never,x\n' + b"c,z\n" * 20)
-    assert good == [RawRow(2, {"text": "b", "label": "y"})]
-    assert isinstance(fault, RowFault)
-    assert (fault.number, fault.reason) == (3, "not valid CSV: unexpected end of data")
+def test_F08_a_quote_that_never_closes_is_a_fault_of_every_row_it_takes_in(read):
+    good, fault, *lost = read(b'text,label\nb,y\n"never,x\n' + b"c,z\n" * 20)
+    assert good == RawRow(2, {"text": "b", "label": "y"})
+    assert fault == RowFault(3, "not valid CSV: unexpected end of data")
+    assert lost == [RowFault(number, "inside the quote of row 3") for number in range(4, 24)]
 
 
 def test_a_line_over_the_limit_is_a_fault_and_reading_goes_on(read):

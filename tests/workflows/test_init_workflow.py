@@ -8,7 +8,9 @@ import yaml
 from conftest import label_rows, write_jsonl
 from hatrack.core.config_file import read_config
 from hatrack.core.errors import ConfigError, DataFileError
+from hatrack.data.detect import detect
 from hatrack.workflows.init import guess_adapter, write_project
+from made_files import FIXTURES
 
 
 @pytest.mark.parametrize(
@@ -26,8 +28,27 @@ def test_the_task_follows_from_the_names_of_the_columns(columns, task, chosen):
     assert all(repr(name) in words for name in chosen.values())
 
 
-def test_a_column_of_messages_is_a_conversation():
-    assert guess_adapter([{"messages": []}], encoder=False)[0] == {"task": "instruct"}
+@pytest.mark.parametrize(
+    ("file", "layout", "task"),
+    [
+        ("chat.jsonl", "chat", "instruct"),
+        ("alpaca.json", "alpaca", "instruct"),
+        ("calls.txt", "transcript", "instruct"),
+        ("hh_rlhf.jsonl", "hh-rlhf", "prefer"),
+        ("guide.md", "document", "instruct"),
+    ],
+)
+def test_a_known_layout_says_the_task_and_is_written_down(tmp_path, tiny_causal, file, layout, task):
+    path, words = write_project(FIXTURES / file, tmp_path, "first", str(tiny_causal))
+    adapter = read_config(tmp_path).adapters["first"]
+    assert (adapter.task, adapter.data.layout) == (task, layout)
+    assert (path.parent / adapter.data.train).resolve() == FIXTURES / file
+    assert words.startswith(f"task {task}: ")
+    assert detect(FIXTURES / file).reason in words
+
+
+def test_a_single_column_of_text_is_text_to_go_on_with():
+    assert guess_adapter([{"text": "one"}, {"text": "two"}], encoder=False)[0] == {"task": "complete", "columns": {"text": "text"}}
 
 
 def test_a_column_whose_values_repeat_is_the_label():

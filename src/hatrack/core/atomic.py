@@ -13,10 +13,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from hatrack.core.errors import HatrackError, StorageError
 
-__all__ = ["STAGING", "staged_folder", "storage_errors", "write_bytes", "write_text"]
+__all__ = ["STAGING", "staged_file", "staged_folder", "storage_errors", "write_bytes", "write_text"]
 
 STAGING = ".staging-"
 
@@ -56,8 +57,9 @@ def _is_full(error: Exception, target: Path) -> bool:
     return shutil.disk_usage(existing).free < 1_000_000
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
+@contextlib.contextmanager
+def staged_file(path: Path) -> Iterator[BinaryIO]:
+    """A stream to fill; the file takes the name ``path`` only when the block ends without an error.
 
     Raises:
         StorageError: disk full, read-only, or not permitted.
@@ -67,7 +69,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=STAGING)
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(temporary, path)
@@ -75,6 +77,16 @@ def write_bytes(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Raises:
+        StorageError: disk full, read-only, or not permitted.
+    """
+    with staged_file(path) as stream:
+        stream.write(content)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Raw rows to examples: the columns the config names, each value checked, each fault numbered (F08)."""
+"""Rows to examples: the columns the config names, each value checked, each fault numbered (F08)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from hatrack.core.chat import Message, as_messages
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import DataFileError, RowErrors, TemplateError
 from hatrack.core.names import closest
+from hatrack.data.cells import shown, text_in
 from hatrack.data.records import Example, RawRow, RowFault
 
-__all__ = ["map_rows"]
+__all__ = ["check_columns", "map_row", "map_rows", "mapping_fault"]
 
 
 def map_rows(rows: Iterable[RawRow | RowFault], config: AdapterConfig, path: Path) -> tuple[list[Example], list[RowFault]]:
@@ -29,69 +30,111 @@ def map_rows(rows: Iterable[RawRow | RowFault], config: AdapterConfig, path: Pat
             faults.append(row)
             continue
         if not examples:
-            _columns_exist(row, config, path)
+            check_columns(row, config, path)
         try:
-            examples.append(_example(row, config))
+            examples.append(map_row(row, config))
         except (ValueError, TemplateError) as error:
-            faults.append(RowFault(row.number, str(error).split("\n")[0], _shown(row)))
+            faults.append(mapping_fault(row, error))
     _ids_are_unique(examples, path)
     return examples, faults
 
 
-def _example(row: RawRow, config: AdapterConfig) -> Example:
+def map_row(row: RawRow, config: AdapterConfig) -> Example:
+    """One row as the example that the adapter's task learns from.
+
+    Raises:
+        ValueError: a cell does not hold what its part needs.
+        TemplateError: a turn of a conversation has an unknown role or no text.
+    """
     names, cells = config.columns, row.columns
     identity = str(cells[names.id]) if names.id and cells.get(names.id) not in (None, "") else f"row-{row.number}"
     group = str(cells[names.group]) if names.group and cells.get(names.group) is not None else ""
     if config.task == "instruct":
-        messages = _messages(cells, config)
-        first = next(message.content for message in messages if message.role == "user")
-        return Example(row.number, identity, first, messages=messages, group=group)
+        messages = _with_system(_conversation(cells, config), config)
+        return Example(row.number, identity, _first_question(messages), messages=messages, group=group)
     if config.task == "prefer":
-        return _pair(row.number, identity, cells, config, group)
-    label = "" if config.task == "complete" else _label(cells, names.label)
-    return Example(row.number, identity, _text(cells, names.text), label=label, group=group)
+        chosen, rejected = text_in(cells, names.chosen), text_in(cells, names.rejected)
+        if chosen.strip() == rejected.strip():
+            raise ValueError(f"columns {names.chosen!r} and {names.rejected!r} hold the same answer")
+        messages = _with_system((*_prompt(cells, config), Message("assistant", chosen)), config)
+        return Example(row.number, identity, _first_question(messages), messages=messages, group=group, rejected=rejected)
+    if config.task == "complete":
+        return Example(row.number, identity, text_in(cells, names.text), group=group)
+    return Example(row.number, identity, text_in(cells, names.text), label=_label(cells, names.label), group=group)
 
 
-def _pair(number: int, identity: str, cells: dict[str, Any], config: AdapterConfig, group: str) -> Example:
-    """A prompt with a better and a worse answer."""
+def mapping_fault(row: RawRow, error: ValueError | TemplateError) -> RowFault:
+    """What is wrong with a row that ``map_row`` refused, in one line."""
+    return RowFault(row.number, str(error).split("\n")[0], shown(row))
+
+
+def check_columns(row: RawRow, config: AdapterConfig, path: Path) -> None:
+    """The columns that the task needs and those that the config names are in this row, the first of its file.
+
+    Raises:
+        DataFileError: one is not there; the nearest name is proposed.
+    """
     names = config.columns
-    chosen, rejected = _text(cells, names.chosen), _text(cells, names.rejected)
-    if chosen.strip() == rejected.strip():
-        raise ValueError(f"columns {names.chosen!r} and {names.rejected!r} hold the same answer")
-    prompt = _text(cells, names.prompt)
-    turns: tuple[Message, ...] = (Message("user", prompt), Message("assistant", chosen))
-    if config.system:
-        turns = (Message("system", config.system), *turns)
-    return Example(number, identity, prompt, messages=turns, group=group, rejected=rejected)
+    for key in _needed(row, config):
+        column = getattr(names, key)
+        if column not in row.columns:
+            near = closest(column, row.columns, 1)
+            raise DataFileError(
+                f"the column for `{key}` is not in this file",
+                given=f"{path.name} has: {', '.join(row.columns) or 'no columns'}",
+                allowed=f"a column {column!r}",
+                fix=f"set columns: {{{key}: {near[0] if near else 'NAME'}}} for this adapter in hatrack.yaml",
+            )
 
 
-def _messages(cells: dict[str, Any], config: AdapterConfig) -> tuple[Message, ...]:
+def _needed(row: RawRow, config: AdapterConfig) -> list[str]:
     names = config.columns
-    if names.messages in cells:
-        turns = cells[names.messages]
-        if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-            raise ValueError(f"column {names.messages!r} must hold a list of messages")
-        messages = as_messages(turns)
-        if not any(m.role == "user" for m in messages) or messages[-1].role != "assistant":
-            raise ValueError("a conversation needs a user turn and must end with an assistant turn")
-    else:
-        messages = (Message("user", _text(cells, names.prompt)), Message("assistant", _text(cells, names.response)))
+    prompt = [] if names.messages in row.columns else ["prompt"]
+    keys = {
+        "instruct": [*prompt, "response"] if prompt else [],
+        "prefer": [*prompt, "chosen", "rejected"],
+        "complete": ["text"],
+    }.get(config.task, ["text", "label"])
+    return keys + [key for key in ("id", "group") if getattr(names, key) and key in names.model_fields_set]
+
+
+def _conversation(cells: dict[str, Any], config: AdapterConfig) -> tuple[Message, ...]:
+    names = config.columns
+    if names.messages not in cells:
+        return Message("user", text_in(cells, names.prompt)), Message("assistant", text_in(cells, names.response))
+    messages = _turns(cells, names.messages)
+    if not any(m.role == "user" for m in messages) or messages[-1].role != "assistant":
+        raise ValueError("a conversation needs a user turn and must end with an assistant turn")
     if any(not m.content.strip() for m in messages if m.role == "assistant"):
         raise ValueError("an assistant turn is empty")
-    if config.system and messages[0].role != "system":
-        messages = (Message("system", config.system), *messages)
     return messages
 
 
-def _text(cells: dict[str, Any], column: str) -> str:
-    value = cells.get(column)
-    if not isinstance(value, str):
-        raise ValueError(
-            f"column {column!r} holds {type(value).__name__}, text is needed" if value is not None else f"no column {column!r}"
-        )
-    if not value.strip():
-        raise ValueError(f"column {column!r} is empty")
-    return value
+def _prompt(cells: dict[str, Any], config: AdapterConfig) -> tuple[Message, ...]:
+    names = config.columns
+    if names.messages not in cells:
+        return (Message("user", text_in(cells, names.prompt)),)
+    messages = _turns(cells, names.messages)
+    if messages[-1].role != "user" or not messages[-1].content.strip():
+        raise ValueError("the turns before the two answers must end with a user turn that is not empty")
+    return messages
+
+
+def _turns(cells: dict[str, Any], column: str) -> tuple[Message, ...]:
+    turns = cells[column]
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise ValueError(f"column {column!r} must hold a list of messages")
+    return as_messages(turns)
+
+
+def _with_system(messages: tuple[Message, ...], config: AdapterConfig) -> tuple[Message, ...]:
+    if config.system and messages[0].role != "system":
+        return (Message("system", config.system), *messages)
+    return messages
+
+
+def _first_question(messages: tuple[Message, ...]) -> str:
+    return next(message.content for message in messages if message.role == "user")
 
 
 def _label(cells: dict[str, Any], column: str) -> str:
@@ -108,25 +151,6 @@ def _label(cells: dict[str, Any], column: str) -> str:
     return label
 
 
-def _columns_exist(row: RawRow, config: AdapterConfig, path: Path) -> None:
-    names = config.columns
-    if config.task == "instruct":
-        keys = [] if names.messages in row.columns else ["prompt", "response"]
-    else:
-        keys = {"complete": ["text"], "prefer": ["prompt", "chosen", "rejected"]}.get(config.task, ["text", "label"])
-    keys += [key for key in ("id", "group") if getattr(names, key) and key in names.model_fields_set]
-    for key in keys:
-        column = getattr(names, key)
-        if column not in row.columns:
-            near = closest(column, row.columns, 1)
-            raise DataFileError(
-                f"the column for `{key}` is not in this file",
-                given=f"{path.name} has: {', '.join(row.columns) or 'no columns'}",
-                allowed=f"a column {column!r}",
-                fix=f"set columns: {{{key}: {near[0] if near else 'NAME'}}} for this adapter in hatrack.yaml",
-            )
-
-
 def _ids_are_unique(examples: list[Example], path: Path) -> None:
     seen: dict[str, int] = {}
     twice: list[tuple[int, str]] = []
@@ -141,7 +165,3 @@ def _ids_are_unique(examples: list[Example], path: Path) -> None:
             allowed="each id once",
             fix="make the ids unique, or set columns: {id: null} when the column is no id",
         )
-
-
-def _shown(row: RawRow) -> str:
-    return " ".join(f"{key}={value!r}" for key, value in row.columns.items())[:80]

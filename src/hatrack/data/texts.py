@@ -25,7 +25,7 @@ def read_texts(path: Path, column: str) -> list[tuple[int, str]]:
         return _lines(path)
     texts: list[tuple[int, str]] = []
     faults: list[tuple[int, str]] = []
-    for row in open_rows(path, max_row_bytes=_MAX_BYTES):
+    for row in open_rows(path, max_row_bytes=_MAX_BYTES, layout_name="columns"):
         if isinstance(row, RowFault):
             faults.append((row.number, row.reason))
             continue

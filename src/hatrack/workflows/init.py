@@ -14,6 +14,8 @@ from hatrack.core.atomic import write_text
 from hatrack.core.config_file import CONFIG_NAME, parse_config
 from hatrack.core.errors import ConfigError, DataFileError
 from hatrack.core.names import NAME_RULE, valid_name
+from hatrack.data.detect import detect
+from hatrack.data.layouts.base import LAYOUTS
 from hatrack.data.readers.base import open_rows
 from hatrack.data.records import RawRow
 from hatrack.models.loading import open_base
@@ -25,6 +27,14 @@ _TEXT = ("text", "sentence", "clause", "question", "message", "body", "content",
 _LABEL = ("label", "category", "class", "intent", "type", "topic", "target", "tag")
 _PROMPT = ("prompt", "instruction", "question", "input", "user")
 _RESPONSE = ("response", "answer", "completion", "output", "assistant")
+_TASKS: dict[str, tuple[dict[str, Any], str]] = {
+    "conversation": ({"task": "instruct"}, "task instruct: the rows are conversations"),
+    "preference": ({"task": "prefer"}, "task prefer: the rows are a better and a worse answer"),
+    "document": (
+        {"task": "instruct"},
+        "task instruct: questions and answers are made from documents; task complete learns their plain text",
+    ),
+}
 
 
 def write_project(data: Path, folder: Path, name: str, base: str) -> tuple[Path, str]:
@@ -42,30 +52,34 @@ def write_project(data: Path, folder: Path, name: str, base: str) -> tuple[Path,
         )
     if not valid_name(name) or name == "base":
         raise ConfigError("this cannot be the name of an adapter", given=repr(name), allowed=NAME_RULE)
-    rows = [row.columns for row in itertools.islice(open_rows(data), _LOOK) if isinstance(row, RawRow)]
+    guess = detect(data)
+    rows = [row.columns for row in itertools.islice(open_rows(data, layout_name=guess.layout), _LOOK) if isinstance(row, RawRow)]
     if not rows:
-        raise DataFileError("no row of this file can be read", given=str(data), allowed="JSON lines or CSV with a header")
+        raise DataFileError(
+            "no row of this file can be read", given=f"{data} {guess.reason}", fix="hatrack check says what is wrong with each"
+        )
     files = open_base(base)
-    adapter, words = guess_adapter(rows, files.kind == "encoder")
+    adapter, words = guess_adapter(rows, files.kind == "encoder", guess.layout)
     if files.kind == "causal" and files.layers >= 3:
         # On CUAD clauses the upper third learned as well as all blocks, in 0.58 of the time
         adapter["last_layers"] = files.layers // 3
     relative = os.path.relpath(data.absolute(), folder.absolute())
-    text = yaml.safe_dump({"base": base, "adapters": {name: {"data": relative, **adapter}}}, sort_keys=False)
+    where = relative if guess.layout == "columns" else {"train": relative, "layout": guess.layout}
+    text = yaml.safe_dump({"base": base, "adapters": {name: {"data": where, **adapter}}}, sort_keys=False)
     parse_config(text)
     write_text(target, text)
-    return target, words
+    return target, f"{words}; {guess.reason}"
 
 
-def guess_adapter(rows: Sequence[dict[str, Any]], encoder: bool) -> tuple[dict[str, Any], str]:
-    """Task and columns from the first rows.
+def guess_adapter(rows: Sequence[dict[str, Any]], encoder: bool, layout: str = "columns") -> tuple[dict[str, Any], str]:
+    """Task and columns from the layout and the first rows.
 
     Raises:
         DataFileError: no pair of columns looks like examples.
     """
+    if LAYOUTS.get(layout).yields != "columns":
+        return _TASKS[LAYOUTS.get(layout).yields]
     columns = list(rows[0])
-    if "messages" in columns:
-        return {"task": "instruct"}, "task instruct, because there is a column of messages"
     prompt, response = _named(columns, _PROMPT), _named(columns, _RESPONSE)
     text, label = _named(columns, _TEXT), _named(columns, _LABEL) or _few_values(rows, columns)
     if label and text and text != label:
@@ -80,10 +94,13 @@ def guess_adapter(rows: Sequence[dict[str, Any]], encoder: bool) -> tuple[dict[s
             {"task": "instruct", "columns": {"prompt": prompt, "response": response}},
             f"task instruct: {prompt!r} is the question and {response!r} the answer",
         )
+    if text and len(columns) == 1:
+        return {"task": "complete", "columns": {"text": text}}, f"task complete: {text!r} is plain text to go on with"
     raise DataFileError(
         "it is not clear what is to be learned from this file",
         given="columns " + ", ".join(columns),
-        allowed="a text and a label (text, label), a question and an answer (prompt, response), or messages",
+        allowed="a text and a label (text, label), a question and an answer (prompt, response), messages, "
+        "two answers to a prompt (prompt, chosen, rejected), or documents",
         fix="rename two columns, or write hatrack.yaml by hand with columns: {text: ..., label: ...}",
     )
 

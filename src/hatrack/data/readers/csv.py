@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hatrack.core.errors import DataFileError
-from hatrack.data.readers.base import excerpt, lines
+from hatrack.data.readers.base import excerpt, lines, too_long
 from hatrack.data.records import RawRow, RowFault
 
 __all__ = ["Csv"]
@@ -18,6 +18,11 @@ class Csv:
     """Reads CSV as RFC 4180 has it: quoted fields may hold line ends; a row is numbered by the line it starts on."""
 
     suffixes = (".csv", ".tsv")
+    document = False
+    magic = b""
+
+    def sniff(self, head: bytes) -> str:
+        return ""
 
     def rows(self, stream: BinaryIO, path: Path, max_row_bytes: int) -> Iterator[RawRow | RowFault]:
         source = _Text(stream, path, max_row_bytes)
@@ -40,10 +45,12 @@ class Csv:
             except csv.Error as error:
                 source.too_long = False
                 yield RowFault(number, f"not valid CSV: {error}")
+                # an open quote takes in the rows below: each of them is lost, and each must count (F08)
+                yield from (RowFault(below, f"inside the quote of row {number}") for below in range(number + 1, source.number + 1))
                 continue
             if source.too_long:
                 source.too_long = False
-                yield RowFault(number, f"longer than {max_row_bytes:,} bytes (checks.max_row_bytes)")
+                yield too_long(number, max_row_bytes)
             elif not fields or fields == [""]:
                 continue
             elif len(fields) != len(header):
