@@ -69,9 +69,9 @@ def crypto(value: str) -> bool:
 
 
 def ip_address(value: str) -> bool:
-    """An IPv4 or IPv6 address that is not made of zeros alone."""
+    """An IPv4 or IPv6 address; ``::`` between two short words of a program is none."""
     try:
-        return int(ipaddress.ip_address(value)) != 0
+        return int(ipaddress.ip_address(value)) != 0 and any(character.isdigit() for character in value)
     except ValueError:
         return False
 

@@ -14,6 +14,9 @@ STATES = (
     r"(?:A[AEKLPRSZ]|C[AOT]|D[CE]|F[LM]|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEHINOPST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY])"
 )
 
+# Mail of the armed forces: unit or ship, then the post office and its region (USPS Publication 28).
+MILITARY = r"(?:(?:PSC|CMR|Unit) \d{1,6},? ?Box \d{1,6}|US(?:S|NS|CGC) [\w.' \-]{2,40}?)[\s,]{1,4}[ADF]PO,? A[AEP] \d{5}(?:-\d{4})?"
+
 PACK = Pack(
     "US",
     (
@@ -59,6 +62,7 @@ PACK = Pack(
             digits=10,
         ),
         Rule("PHONE_NUMBER", r"(?:\+?1[ .\-]?)?[2-9]\d{2}[2-9]\d{6}", near=0.7, words=PHONE_WORDS, digits=10),
+        Rule("LOCATION", MILITARY, alone=0.85, digits=5),
         Rule("ZIP_CODE", rf"{STATES}[ ,]{{1,2}}(?P<v>\d{{5}}(?:-\d{{4}})?)", alone=0.7, digits=5),
     ),
 )

@@ -32,6 +32,14 @@ COUNTRY_CODE = (
     r"9(?:[0-58]|[679]\d))"
 )
 
+IPV4 = r"(?:\d{1,3}\.){3}\d{1,3}"
+CARD_WORDS = r"cards?|credit|debit|cc|visa|mastercard|amex|carte|karte|kreditkarte"
+NET_WORDS = r"ip(?:v4)?|ips|host|server|gateway|router|subnet|dns|ping|client|login|addr(?:ess|esse)?"
+# a punctuation mark belongs to an address of the web only when something follows
+URL_EDGE = r"[.,;:!?)\]]"
+URL_INSIDE = r"[^\s<>\"'|\\^`{}.,;:!?)\]]"
+URL_STARTS = ("://", "www.", "WWW.")
+
 PACK = Pack(
     None,
     (
@@ -43,24 +51,15 @@ PACK = Pack(
         ),
         Rule(
             "URL",
-            r"(?i:(?:https?|ftp)://|www\.)[^\s<>\"'|\\^`{}]{2,2000}?(?=[.,;:!?)\]]{0,8}(?:[\s<>\"'|\\^`{}]|\Z))",
-            alone=0.9,
+            rf"(?i:(?:https?|ftp)://|www\.)(?:{URL_INSIDE}++|{URL_EDGE}++(?={URL_INSIDE}))++",
+            0.9,
             check=web_address,
-            needs=("://", "www.", "WWW."),
+            needs=URL_STARTS,
         ),
-        Rule(
-            "IP_ADDRESS",
-            r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?",
-            alone=0.8,
-            check=lambda value: ip_address(value.split("/")[0]),
-        ),
-        Rule(
-            "IP_ADDRESS",
-            r"(?<!:)(?:[0-9A-Fa-f]{1,4}:{1,2}){2,7}[0-9A-Fa-f]{1,4}(?!:)",
-            alone=0.8,
-            check=ip_address,
-            needs=(":",),
-        ),
+        # small numbers with dots are clauses and versions unless a word says otherwise
+        Rule("IP_ADDRESS", rf"{IPV4}", near=0.8, words=NET_WORDS, check=ip_address),
+        Rule("IP_ADDRESS", rf"(?=[\d.]{{0,12}}(?:6[4-9]|[7-9]\d|1\d\d|2[0-5]\d)(?!\d)){IPV4}", 0.8, check=ip_address),
+        Rule("IP_ADDRESS", r"(?<!:)(?:[0-9A-Fa-f]{1,4}:{1,2}){1,7}[0-9A-Fa-f]{1,4}(?!:)", 0.8, check=ip_address, needs=(":",)),
         Rule(
             "MAC_ADDRESS",
             r"[0-9A-Fa-f]{2}([:\-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}",
