@@ -16,6 +16,36 @@ __all__ = ["Names"]
 # "the", "Southern": they stand before the name of a place
 LEADING = re.compile(r"(?:(?:the|(?:north|south|east|west)ern) )+", re.IGNORECASE)
 
+# labels of identifiers, which a model of names takes for organisations
+LABELS = frozenset(
+    [
+        "AADHAAR",
+        "ABA",
+        "BIC",
+        "CARD",
+        "EIN",
+        "EMAIL",
+        "GSTIN",
+        "IBAN",
+        "ID",
+        "IP",
+        "ITIN",
+        "MAC",
+        "NIR",
+        "PAN",
+        "PIN",
+        "SIREN",
+        "SIRET",
+        "SSN",
+        "SWIFT",
+        "TVA",
+        "URL",
+        "UTR",
+        "VAT",
+        "ZIP",
+    ]
+)
+
 
 class Names:
     """The token classifier for persons and addresses, spaCy for organisations, nationalities and what the first did not see.
@@ -47,6 +77,7 @@ class Names:
         """Findings of all models; they may overlap."""
         tagged = [] if self._tagger is None else self._tagger.find(text)
         named = [] if self._entities is None else self._entities.find(text)
+        named = [f for f in named if text[f.start : f.end].upper() not in LABELS]
         if self._tagger is not None:
             # of single words the classifier is the better judge: spaCy takes any capital letter for a name
             named = [f for f in named if f.type != "PERSON" or len(text[f.start : f.end].split()) > 1]

@@ -53,9 +53,9 @@ def mixed(value: str) -> bool:
 
 
 def card(value: str) -> bool:
-    """The number range of a known issuer, in a length it uses, with a valid Luhn digit, and not one digit again and again."""
+    """The number range of a known issuer, in a length it uses, with a valid Luhn digit."""
     number = _digits(value)
-    return ISSUERS.fullmatch(number) is not None and luhn.is_valid(number) and len(set(number)) > 2
+    return ISSUERS.fullmatch(number) is not None and luhn.is_valid(number)
 
 
 def iban_code(value: str) -> bool:

@@ -97,7 +97,7 @@ PACK = Pack(
             digits=7,
         ),
         # a leading zero, then groups: a trunk prefix; dates, ISBN and amounts do not look like that
-        Rule("PHONE_NUMBER", r"0\d{1,4}(?:[ .\-/]\d{2,4}){2,4}", alone=0.6, check=digit_count(9, 11), digits=9),
+        Rule("PHONE_NUMBER", r"00?[1-9]\d{0,3}(?:[ .\-/]\d{2,4}){2,4}", alone=0.6, check=digit_count(9, 11), digits=9),
         Rule(
             "PHONE_NUMBER",
             rf"(?i:{PHONE_WORDS})(?i:\s(?:number|no\.?|nr\.?|is|me|us|at|on|to)){{0,3}}[\s:.#\-]{{0,3}}(?P<v>\d{{7,15}})",
