@@ -1,0 +1,1 @@
+"""Personal data: what recognises it, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""Recognisers find personal data in text; nothing is changed here."""

@@ -1,0 +1,1 @@
+"""Identifiers of one country each, as data: patterns, checksums, words that stand near them."""
