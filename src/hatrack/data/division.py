@@ -17,8 +17,9 @@ from hatrack.data.duplicates.step import Duplicates
 from hatrack.data.manifest import SplitRecord
 from hatrack.data.parts import Part
 from hatrack.data.records import Example, Splits
-from hatrack.data.spool import SpoolView, content_digest
-from hatrack.data.split import split_indices
+from hatrack.data.progress import Progress
+from hatrack.data.spool import Spool
+from hatrack.data.split import group_numbers, label_numbers, split_indices
 from hatrack.data.steps import Steps
 
 __all__ = ["FEWEST", "Divided", "divide"]
@@ -43,7 +44,7 @@ class Divided:
     notes: tuple[str, ...]
 
 
-def divide(parts: dict[str, Part], duplicates: Duplicates, config: AdapterConfig, steps: Steps) -> Divided:
+def divide(parts: dict[str, Part], duplicates: Duplicates, config: AdapterConfig, steps: Steps, progress: Progress) -> Divided:
     """Split off the parts for which no file was given, and refuse what must not be in them.
 
     Raises:
@@ -58,7 +59,7 @@ def divide(parts: dict[str, Part], duplicates: Duplicates, config: AdapterConfig
         "checks": config.checks.model_dump(mode="json"),
     }
     inputs = [duplicates.key, *(f"{name} {part.key}" for name, part in parts.items())]
-    done = steps.run("split", parameters, inputs, lambda out: _Division(parts, duplicates, config).build(out))
+    done = steps.run("split", parameters, inputs, lambda out: _Division(parts, duplicates, config, progress).build(out))
     counts = done.record.counts
     views = [parts[counts["from"][name]].rows.subset(np.load(done.folder / f"{name}.npy")) for name in _PARTS]
     records = {name: SplitRecord.model_validate(counts["splits"][name]) for name in _PARTS}
@@ -70,6 +71,7 @@ class _Division:
     parts: dict[str, Part]
     duplicates: Duplicates
     config: AdapterConfig
+    progress: Progress
 
     def build(self, out: Path) -> dict[str, Any]:
         notes: list[str] = []

@@ -1,34 +1,38 @@
 """From a file to examples on disk: detected, read, turned into rows of the task, each invalid row numbered and kept aside.
 
-file ──► reader ──► layout ──► (documents: tasks) ──► examples in a spool
-             └───────────┴───────────────┴──► rejects.jsonl
+    file ──► reader ──► layout ──► (documents: tasks) ──► examples in a spool
+                 └───────────┴───────────────┴──► rejects.jsonl
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hatrack.core.config import AdapterConfig
+from hatrack.core.config import AdapterConfig, Columns
 from hatrack.core.digest import sha256_file, sha256_json
 from hatrack.core.errors import DataFileError, RowErrors, TemplateError
-from hatrack.data.columns import check_columns, map_row
+from hatrack.data.columns import check_columns, map_row, mapping_fault
 from hatrack.data.detect import Guess
+from hatrack.data.progress import Progress
 from hatrack.data.readers.base import open_rows
 from hatrack.data.records import Example, RawRow, RowFault
 from hatrack.data.spool import Spool, SpoolWriter
-from hatrack.data.steps import Progress
-from hatrack.data.tasks.base import DocumentRows
+from hatrack.data.tasks.base import TextGenerator
+from hatrack.data.tasks.make_rows import complete_rows, make_rows
+from hatrack.data.tasks.support import SupportReport
 
-__all__ = ["REJECTS", "Rejects", "read_examples", "source_digest", "source_paths"]
+__all__ = ["REJECTS", "ROWS", "Rejects", "are_documents", "read_examples", "source_digest"]
 
 REJECTS = "rejects.jsonl"
+ROWS = "rows"  # the spool inside a step's folder
 _SHOWN = 5  # faults that a message may show
 _EVERY = 1000  # rows between two reports of progress
 
@@ -53,16 +57,12 @@ class Rejects:
         if len(self.first) < _SHOWN:
             self.first.append(fault)
         line = {"file": self._name, "row": fault.number, "reason": fault.reason, "excerpt": fault.excerpt}
-        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        # a file may hold halves of surrogate pairs; the list of what is wrong with it must be readable all the same
+        self._stream.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
     def close(self) -> None:
         """Finish the file."""
         self._stream.close()
-
-
-def source_paths(path: Path) -> list[Path]:
-    """The files behind ``data``: itself, or all files of a folder of documents, sorted."""
-    return sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
 
 
 def source_digest(path: Path) -> tuple[str, int]:
@@ -74,56 +74,26 @@ def source_digest(path: Path) -> tuple[str, int]:
     try:
         if not path.is_dir():
             return sha256_file(path), path.stat().st_size
-        files = source_paths(path)
+        files = sorted(one for one in path.rglob("*") if one.is_file())
         return sha256_json([[str(one.relative_to(path)), sha256_file(one)] for one in files]), sum(one.stat().st_size for one in files)
     except OSError as error:
         raise DataFileError("the data file cannot be opened", given=f"{path}: {error.strerror}") from error
 
 
-@dataclass
-class _Intake:
-    config: AdapterConfig
-    path: Path
-    guess: Guess
-    rejects: Rejects
-    documents: DocumentRows | None
-    rows: int = 0
-
-    def examples(self) -> Iterator[Example]:
-        columns_known = False
-        for row in self._raw():
-            self.rows += 1
-            if isinstance(row, RowFault):
-                self.rejects.add(row)
-                continue
-            if not columns_known:
-                check_columns(row, self.config, self.path)
-                columns_known = True
-            try:
-                yield map_row(row, self.config)
-            except (ValueError, TemplateError) as error:
-                self.rejects.add(RowFault(row.number, str(error).split("\n")[0], _shown(row)))
-
-    def _raw(self) -> Iterable[RawRow | RowFault]:
-        rows = open_rows(self.path, self.guess.format, self.config.checks.max_row_bytes, self.guess.layout)
-        return rows if self.documents is None else self.documents(rows)
+def are_documents(guess: Guess, config: AdapterConfig) -> bool:
+    """Whether rows of the task have to be made from documents first."""
+    return guess.layout == "document" and config.task in ("instruct", "complete")
 
 
 def read_examples(
-    path: Path,
-    name: str,
-    config: AdapterConfig,
-    guess: Guess,
-    out: Path,
-    documents: DocumentRows | None,
-    progress: Progress,
+    path: Path, name: str, config: AdapterConfig, guess: Guess, out: Path, writer: TextGenerator | None, progress: Progress
 ) -> dict[str, Any]:
     """Read one file into a spool in ``out``; return the counts.
 
     Args:
         name: the file as the config names it.
         guess: how the file is to be read, see ``hatrack.data.detect``.
-        documents: makes rows of documents; None where every row of the file is a row of the task.
+        writer: the model that ``prepare.documents.model`` names, if any.
 
     Raises:
         DataFileError: the file as a whole cannot be read, or lacks a column that the config names.
@@ -131,19 +101,60 @@ def read_examples(
     """
     rejects = Rejects(out, name)
     try:
-        intake = _Intake(config, path, guess, rejects, documents)
-        with SpoolWriter(out) as writer:
-            identities: list[int] = []
+        intake = _Intake(path, config, guess, rejects, writer)
+        identities = array("Q")
+        with SpoolWriter.open(out / ROWS) as spool:
             for example in intake.examples():
-                writer.append(example)
+                spool.append(example)
                 identities.append(_identity(example.id))
                 if len(identities) % _EVERY == 0:
-                    progress(f"reading {name}", intake.rows, None)
+                    progress(f"reading {name}", len(identities), None)
     finally:
         rejects.close()
-    _ids_are_unique(np.array(identities, dtype=np.uint64), Spool.open(out), path)
+    _ids_are_unique(np.frombuffer(identities, dtype=np.uint64), Spool.open(out / ROWS), path)
     counts: dict[str, Any] = {"rows": intake.rows, "kept": len(identities), "rejected": rejects.count}
-    return counts if documents is None else {**counts, "documents": documents.summary()}
+    if are_documents(guess, config):
+        counts["written_by_model"] = intake.support.lines()
+    return counts
+
+
+@dataclass
+class _Intake:
+    path: Path
+    config: AdapterConfig
+    guess: Guess
+    rejects: Rejects
+    writer: TextGenerator | None
+    support: SupportReport = field(default_factory=SupportReport)
+    rows: int = 0
+
+    def examples(self) -> Iterator[Example]:
+        rows, config = self._valid(), self.config
+        if are_documents(self.guess, config):
+            rows, config = self._made(rows), config.model_copy(update={"columns": Columns(id=None, group="group")})
+        first = True
+        for row in rows:
+            if first:
+                check_columns(row, config, self.path)
+                first = False
+            try:
+                yield map_row(row, config)
+            except (ValueError, TemplateError) as error:
+                self.rejects.add(mapping_fault(row, error))
+
+    def _valid(self) -> Iterator[RawRow]:
+        for row in open_rows(self.path, self.guess.format, self.config.checks.max_row_bytes, self.guess.layout):
+            self.rows += 1
+            if isinstance(row, RowFault):
+                self.rejects.add(row)
+            else:
+                yield row
+
+    def _made(self, documents: Iterator[RawRow]) -> Iterator[RawRow]:
+        settings = self.config.prepare.documents
+        if self.config.task == "complete":
+            return complete_rows(documents, settings.max_words)
+        return make_rows(documents, settings, self.config.train.seed, self.writer, self.support)
 
 
 def _identity(text: str) -> int:
@@ -156,7 +167,7 @@ def _ids_are_unique(identities: np.ndarray, spool: Spool, path: Path) -> None:
     same = np.flatnonzero(identities[order][1:] == identities[order][:-1])
     first: dict[str, int] = {}
     twice: list[tuple[int, str]] = []
-    for index in sorted({int(order[i]) for i in same} | {int(order[i + 1]) for i in same}):
+    for index in np.unique(np.concatenate([order[same], order[same + 1]])).tolist():
         example = spool[index]
         if example.id in first:
             twice.append((example.row, f"id {example.id!r} is already used in row {first[example.id]}"))
@@ -168,7 +179,3 @@ def _ids_are_unique(identities: np.ndarray, spool: Spool, path: Path) -> None:
             allowed="each id once",
             fix="make the ids unique, or set columns: {id: null} when the column is no id",
         )
-
-
-def _shown(row: RawRow) -> str:
-    return " ".join(f"{key}={value!r}" for key, value in row.columns.items())[:80]

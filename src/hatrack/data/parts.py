@@ -14,22 +14,25 @@ from hatrack.core.chat import Message
 from hatrack.core.config import AdapterConfig
 from hatrack.core.config_prepare import PiiPolicy
 from hatrack.core.errors import RowErrors
-from hatrack.data.clean.cleaner import Cleaner, Rejection
+from hatrack.core.project import Project
+from hatrack.data.clean.cleaner import Cleaner
+from hatrack.data.clean.counts import RuleCount
 from hatrack.data.detect import detect
-from hatrack.data.intake import REJECTS, Rejects, read_examples, source_digest
+from hatrack.data.intake import REJECTS, ROWS, Rejects, are_documents, read_examples, source_digest
 from hatrack.data.manifest import SourceRecord
 from hatrack.data.records import Example, RowFault
 from hatrack.data.spool import Spool, SpoolWriter
-from hatrack.data.steps import Done, Progress, Steps
+from hatrack.data.progress import Progress
+from hatrack.data.steps import Done, Steps
 from hatrack.data.tools import Tools
 from hatrack.safety.redact import Redactor
 
-__all__ = ["Part", "read_part"]
+__all__ = ["Part", "pii_texts", "read_part"]
 
 _EVERY = 1000  # rows between two reports of progress
 _SHOWN = 5
 
-Change = Callable[[Example], Example | Rejection]
+Rewrite = Callable[[Example], Example | RowFault]
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,15 @@ def read_part(
         DataError: the file cannot be read, or more of its rows than ``checks.max_rejected`` are invalid.
     """
     path = (root / file).absolute()
-    guess = detect(path, config.data.format, config.data.layout)
+    guess = detect(path, config.data.format, config.data.layout, config.checks.max_row_bytes)
     digest, size = source_digest(path)
     source = SourceRecord(part=name, file=file, sha256=digest, bytes=size, format=guess.format, layout=guess.layout, reason=guess.reason)
-    documents = tools.document_rows(config) if guess.layout == "document" and config.task == "instruct" else None
+    model = Project(root).base_spec(config.prepare.documents.model) if config.prepare.documents.model else None
+    made = {
+        "documents": config.prepare.documents.model_dump(mode="json"),
+        "writer": tools.fingerprint(model) if model else None,
+        "seed": config.train.seed,
+    }
     parameters = {
         "format": guess.format,
         "layout": guess.layout,
@@ -71,52 +79,70 @@ def read_part(
         "columns": config.columns.model_dump(mode="json"),
         "system": config.system,
         "max_row_bytes": config.checks.max_row_bytes,
-        "documents": documents.parameters() if documents else None,
+        **(made if are_documents(guess, config) else {}),
     }
-    read = steps.run("read", parameters, [digest], lambda out: read_examples(path, file, config, guess, out, documents, progress))
+
+    def intake(out: Path) -> dict[str, Any]:
+        writer = tools.writer(model) if model and are_documents(guess, config) else None
+        return read_examples(path, file, config, guess, out, writer, progress)
+
+    read = steps.run("read", parameters, [digest], intake)
     _limit_rejects(path, read, config.checks.max_rejected, rejects)
-    rules, policy = config.prepare.clean, config.prepare.pii
+    policy = config.prepare.pii
     cleaned = steps.run(
-        "clean", rules.model_dump(mode="json"), [read.key], lambda out: _clean(Spool.open(read.folder), file, config, out, progress)
+        "clean",
+        {**config.prepare.clean.model_dump(mode="json"), "pii": policy.model_dump(mode="json")},
+        [read.key],
+        lambda out: _clean(Spool.open(read.folder / ROWS), file, config, out, progress),
     )
-    counts = [read.record.counts, cleaned.record.counts]
-    last, found = cleaned, {}
+    done, last, found = [read, cleaned], cleaned, {}
     if policy.mode != "off":
         last = steps.run(
             "pii",
-            policy.model_dump(mode="json"),
+            {**policy.model_dump(mode="json"), "seed": config.train.seed},
             [cleaned.key],
-            lambda out: _redact(Spool.open(cleaned.folder), file, policy, out, progress),
+            lambda out: _redact(Spool.open(cleaned.folder / ROWS), file, config, out, progress),
         )
-        counts.append(last.record.counts)
+        done.append(last)
         found = last.record.counts["types"]
     notes = tuple(f"{file}: {note}" for note in _notes(cleaned, last, policy))
-    return Part(name, Spool.open(last.folder), last.key, source, sum(count["rejected"] for count in counts), notes, found)
+    rejected = sum(one.record.counts["rejected"] for one in done)
+    return Part(name, Spool.open(last.folder / ROWS), last.key, source, rejected, notes, found)
 
 
 def _clean(rows: Spool, file: str, config: AdapterConfig, out: Path, progress: Progress) -> dict[str, Any]:
     cleaner = Cleaner(config.prepare.clean)
-    cleaner.survey(rows)
+    cleaner.learn(rows)
     counts = _rewrite(rows, file, out, cleaner.clean, f"cleaning {file}", progress)
-    return {**counts, "rules": [rule.as_dict() for rule in cleaner.summary()]}
+    return {**counts, "rules": [_shown(rule, config.prepare.pii) for rule in cleaner.summary()]}
 
 
-def _redact(rows: Spool, file: str, policy: PiiPolicy, out: Path, progress: Progress) -> dict[str, Any]:
-    redactor = Redactor(policy)
+def _shown(rule: RuleCount, policy: PiiPolicy) -> dict[str, Any]:
+    """A rule's count for the record, its examples without personal data."""
+    redactor = Redactor(policy.model_copy(update={"mode": "off" if policy.mode == "off" else "mask"}))
+    examples = []
+    for change in rule.examples:
+        before, after = redactor.apply([change.before, change.after]).texts
+        examples.append({"row": change.row, "before": before, "after": after})
+    return {"rule": rule.rule, "rows": rule.rows, "examples": examples, "notes": list(redactor.apply(rule.notes).texts)}
+
+
+def _redact(rows: Spool, file: str, config: AdapterConfig, out: Path, progress: Progress) -> dict[str, Any]:
+    policy = config.prepare.pii
+    redactor = Redactor(policy, config.train.seed)
     in_rows: Counter[str] = Counter()
     in_all: Counter[str] = Counter()
 
-    def change(example: Example) -> Example | Rejection:
-        texts = [example.text, *(message.content for message in example.messages), example.rejected]
-        redacted = redactor.apply(texts)
+    def change(example: Example) -> Example | RowFault:
+        redacted = redactor.apply(pii_texts(example))
         types = [finding.type for found in redacted.findings for finding in found]
         in_all.update(types)
         in_rows.update(set(types))
         if redacted.dropped:
-            return Rejection(f"holds personal data: {', '.join(sorted(set(types)))} (prepare.pii.mode: drop)")
+            return RowFault(example.row, f"holds personal data: {', '.join(sorted(set(types)))} (prepare.pii.mode: drop)")
         if policy.mode == "report" or not types:
             return example
-        text, *contents, rejected = redacted.texts
+        text, rejected, *contents = redacted.texts
         messages = tuple(Message(m.role, content) for m, content in zip(example.messages, contents, strict=True))
         return replace(example, text=text, messages=messages, rejected=rejected)
 
@@ -124,18 +150,23 @@ def _redact(rows: Spool, file: str, policy: PiiPolicy, out: Path, progress: Prog
     return {**counts, "types": dict(sorted(in_rows.items())), "findings": dict(sorted(in_all.items()))}
 
 
-def _rewrite(rows: Spool, file: str, out: Path, change: Change, title: str, progress: Progress) -> dict[str, Any]:
+def pii_texts(example: Example) -> list[str]:
+    """Every text of a row that may hold personal data; they are redacted together."""
+    return [example.text, example.rejected, *(message.content for message in example.messages)]
+
+
+def _rewrite(rows: Spool, file: str, out: Path, change: Rewrite, title: str, progress: Progress) -> dict[str, Any]:
     """Pass every row through ``change`` into a new spool; return the counts."""
     rejects = Rejects(out, file)
     changed = kept = 0
     try:
-        with SpoolWriter(out) as writer:
+        with SpoolWriter.open(out / ROWS) as writer:
             for index, example in enumerate(rows):
                 result = change(example)
-                if isinstance(result, Rejection):
-                    rejects.add(RowFault(example.row, result.reason))
+                if isinstance(result, RowFault):
+                    rejects.add(result)
                 else:
-                    changed += result != example
+                    changed += result is not example and result != example
                     kept += 1
                     writer.append(result)
                 if index % _EVERY == 0:

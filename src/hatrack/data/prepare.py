@@ -25,7 +25,8 @@ from hatrack.data.intake import REJECTS
 from hatrack.data.manifest import DataManifest
 from hatrack.data.parts import Part, read_part
 from hatrack.data.records import Splits
-from hatrack.data.steps import Done, Progress, Steps, quiet
+from hatrack.data.progress import Progress, silent
+from hatrack.data.steps import Done, Steps
 from hatrack.data.tools import Tools
 
 __all__ = ["Prepared", "prepare"]
@@ -55,7 +56,7 @@ class Prepared:
 
 
 def prepare(
-    config: AdapterConfig, root: Path, rejects: Path | None = None, *, progress: Progress = quiet, tools: Tools | None = None
+    config: AdapterConfig, root: Path, rejects: Path | None = None, *, progress: Progress = silent, tools: Tools | None = None
 ) -> Prepared:
     """Read and split the data of one adapter.
 
@@ -78,8 +79,10 @@ def prepare(
     notes = [note for part in parts.values() for note in part.notes]
     if rejected:
         notes.append(f"{rejected} rows left out" + (f"; see {rejects}" if rejects else ""))
-    duplicates = find_duplicates(parts["train"], config, root, steps, progress, tools)
-    divided = divide(parts, duplicates, config, steps)
+    pool = parts["train"]
+    embed = tools.embedder if config.prepare.duplicates.paraphrase is not None else None
+    duplicates = find_duplicates(pool.rows, pool.key, config, steps, progress, embed, embed.fingerprint if embed else "")
+    divided = divide(parts, duplicates, config, steps, progress)
     notes += [*duplicates.notes, *divided.notes]
     steps.tidy()
     manifest = DataManifest(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 __all__ = ["Progress", "silent"]
 
-Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+Progress = Callable[[str, int, int | None], None]  # what is being done, how many are done, of how many where that is known
 
 
-def silent(what: str, done: int, total: int) -> None:
+def silent(what: str, done: int, total: int | None) -> None:
     """For callers whom nobody watches."""

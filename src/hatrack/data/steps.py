@@ -23,19 +23,12 @@ from hatrack.core.atomic import STAGING, staged_folder
 from hatrack.core.digest import canonical_json, sha256_json
 from hatrack.data.manifest import StepRecord
 
-__all__ = ["Done", "Progress", "Steps", "code_version", "quiet"]
-
-# Step, rows done, rows in all where that is known.
-Progress = Callable[[str, int, int | None], None]
+__all__ = ["Done", "Steps", "code_version"]
 
 _RECORD = "step.json"
 _ROOMS = ("core", "data", "safety")
 _LIBRARIES = ("ftfy", "lxml", "pdfplumber", "presidio-analyzer", "py3langid", "pyarrow", "pypdf", "python-docx", "python-stdnum", "rensa")
 _UNUSED_SECONDS = 24 * 3600  # another process may still read what this one does not need
-
-
-def quiet(step: str, done: int, total: int | None) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)
