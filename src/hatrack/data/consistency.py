@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import CheckFailed, RowErrors
 from hatrack.core.names import closest
+from hatrack.data.duplicates.clusters import clusters
+from hatrack.data.duplicates.overlaps import overlaps
+from hatrack.data.duplicates.views import Chained
+from hatrack.data.progress import Progress, silent
 from hatrack.data.records import Example, Splits, normalised
+from hatrack.data.split import label_numbers
+from hatrack.data.spool import column, subset
 
-__all__ = ["check_conflicts", "check_labels", "remove_leaks"]
+__all__ = ["Conflict", "check_conflicts", "check_labels", "conflicts", "remove_known", "remove_leaks"]
+
+Policy = Literal["refuse", "drop"]
 
 
-def remove_leaks(splits: Splits, policy: Literal["refuse", "drop"], notes: list[str]) -> Splits:
+def remove_leaks(splits: Splits, policy: Policy, notes: list[str], threshold: float = 1.0, progress: Progress = silent) -> Splits:
     """Training and validation rows whose text also stands in the test set: refused, or dropped and counted.
+
+    From a ``threshold`` below 1 on, nearly equal texts count too (``overlaps``).
 
     Raises:
         CheckFailed: there are some and the policy is to refuse; the pairs are shown.
     """
-    for held_out in ("test", "validation"):
-        rows = dict(splits.items())
-        known = {normalised(example.text): example for example in rows[held_out]}
-        for part in ("train", "validation"):
-            if part == held_out or not rows[held_out]:
-                continue
-            leaked = [example for example in rows[part] if normalised(example.text) in known]
-            if not leaked:
-                continue
-            if policy == "refuse":
-                pairs = ", ".join(f"{part} row {e.row} = {held_out} row {known[normalised(e.text)].row}" for e in leaked[:3])
-                raise CheckFailed(
-                    f"{len(leaked)} of {len(rows[part])} {part} rows also stand in the {held_out} set; its scores would be of memory",
-                    given=pairs + (", ..." if len(leaked) > 3 else "") + f': "{leaked[0].text[:60]}"',
-                    allowed=f"no text in both {part} and {held_out}",
-                    fix=f"remove them from one of the files, or set checks: {{leaks: drop}} to leave them out of {part}",
-                )
-            kept = [example for example in rows[part] if normalised(example.text) not in known]
-            notes.append(f"{len(leaked)} {part} rows left out because their text also stands in the {held_out} set")
-            splits = replace(splits, **{part: kept})
+    for part, held_out in (("train", "test"), ("validation", "test"), ("train", "validation")):
+        known = _Known(dict(splits.items())[held_out], held_out, f"the {held_out} set")
+        splits = _without(splits, part, known, policy, notes, threshold, progress)
+    return splits
+
+
+def remove_known(
+    splits: Splits, name: str, known: Sequence[Example], policy: Policy, notes: list[str], threshold: float, progress: Progress = silent
+) -> Splits:
+    """Training and validation rows that also stand in the evaluation file ``name``: refused, or dropped and counted.
+
+    Raises:
+        CheckFailed: there are some and the policy is to refuse; the pairs are shown.
+    """
+    for part in ("train", "validation"):
+        splits = _without(splits, part, _Known(known, name, name), policy, notes, threshold, progress)
     return splits
 
 
@@ -51,10 +61,10 @@ def check_labels(splits: Splits, config: AdapterConfig, notes: list[str]) -> tup
         RowErrors: a label outside ``labels`` of the config, or one that no training row carries.
         CheckFailed: fewer than two classes.
     """
-    taught = {example.label for example in splits.train}
+    taught = set(column(splits.train, "label"))
     labels = tuple(sorted(config.labels or taught))
     if config.labels:
-        _refuse_unknown(splits.train, set(labels), "train", "the labels listed in hatrack.yaml")
+        _refuse_unknown(splits.train, _outside(splits.train, set(labels)), set(labels), "train", "the labels listed in hatrack.yaml")
     if len(labels) < 2:
         raise CheckFailed("there is nothing to tell apart", given=f"labels: {', '.join(labels)}", allowed="at least two labels")
     never = sorted(set(labels) - taught)
@@ -63,12 +73,12 @@ def check_labels(splits: Splits, config: AdapterConfig, notes: list[str]) -> tup
     known = set(labels) & taught
     for part in ("validation", "test"):
         rows = dict(splits.items())[part]
-        unknown = [example for example in rows if example.label not in known]
-        if unknown and config.checks.drop_unknown_test_labels:
+        unknown = _outside(rows, known)
+        if len(unknown) and config.checks.drop_unknown_test_labels:
             notes.append(f"{len(unknown)} {part} rows left out: their labels are not in the training rows")
-            splits = replace(splits, **{part: [example for example in rows if example.label in known]})
+            splits = _leave_out(splits, part, unknown)
         else:
-            _refuse_unknown(rows, known, part, "the labels of the training rows")
+            _refuse_unknown(rows, unknown, known, part, "the labels of the training rows")
     return splits, labels
 
 
@@ -78,30 +88,114 @@ def check_conflicts(splits: Splits, limit: float, notes: list[str]) -> None:
     Raises:
         CheckFailed: more than ``limit`` of the rows.
     """
-    seen: dict[str, Counter[str]] = defaultdict(Counter)
-    rows = [example for _, part in splits.items() for example in part]
-    for example in rows:
-        seen[normalised(example.text)][example.label] += 1
-    torn = {text: labels for text, labels in seen.items() if len(labels) > 1}
-    count = sum(sum(labels.values()) for labels in torn.values())
-    if not count:
+    parts = [rows for _, rows in splits.items()]
+    texts = Chained(*(column(rows, "text") for rows in parts))
+    labels, names = label_numbers(chain.from_iterable(column(rows, "label") for rows in parts))
+    same = np.asarray(clusters(texts, 1.0), dtype=np.int64)
+    torn = _torn(labels, same)
+    if not len(torn):
         return
-    text, labels = next(iter(torn.items()))
-    shown = f'"{text[:60]}" is {" and ".join(sorted(labels))}'
-    if count > limit * len(rows):
+    given = [names[number] for number in np.unique(labels[same == same[torn[0]]])]
+    shown = f'"{normalised(texts[int(torn[0])])[:60]}" is {" and ".join(given)}'
+    if len(torn) > limit * len(texts):
         raise CheckFailed(
-            f"{count} rows have the same text and different labels",
-            given=f"{count / len(rows):.1%} of the rows, for instance {shown}",
+            f"{len(torn)} rows have the same text and different labels",
+            given=f"{len(torn) / len(texts):.1%} of the rows, for instance {shown}",
             allowed=f"{limit:.1%} (checks.max_conflicts)",
             fix="decide which label is right, or give the rows the context that tells them apart",
         )
-    notes.append(f"{count} rows have the same text and different labels, for instance {shown}")
+    notes.append(f"{len(torn)} rows have the same text and different labels, for instance {shown}")
 
 
-def _refuse_unknown(rows: Sequence[Example], known: set[str], part: str, where: str) -> None:
-    unknown = [example for example in rows if example.label not in known]
-    if not unknown:
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A cluster of equal or nearly equal texts with more than one label.
+
+    Attributes:
+        rows: the numbers of its rows in their file.
+        labels: how many of them carry each label, the commonest first.
+        texts: its first text, and the first one with another label.
+    """
+
+    rows: tuple[int, ...]
+    labels: dict[str, int]
+    texts: tuple[str, str]
+
+
+def conflicts(examples: Sequence[Example], cluster: Sequence[int]) -> list[Conflict]:
+    """Where nearly the same was labelled differently; ``cluster`` as ``clusters`` gives it for the texts of ``examples``."""
+    numbers, names = label_numbers(column(examples, "label"))
+    same = np.asarray(cluster, dtype=np.int64)
+    torn = _torn(numbers, same)
+    torn = torn[np.argsort(same[torn], kind="stable")]
+    found = []
+    for rows in np.split(torn, np.flatnonzero(np.diff(same[torn])) + 1) if len(torn) else []:
+        other = rows[numbers[rows] != numbers[rows[0]]][0]
+        found.append(
+            Conflict(
+                rows=tuple(example.row for example in subset(examples, rows)),
+                labels=dict(Counter(names[number] for number in numbers[rows].tolist()).most_common()),
+                texts=(examples[int(rows[0])].text, examples[int(other)].text),
+            )
+        )
+    return found
+
+
+def _torn(labels: NDArray[np.int64], same: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows whose set of rows (named by its smallest) carries more than one label."""
+    lowest, highest = labels.copy(), labels.copy()
+    np.minimum.at(lowest, same, labels)
+    np.maximum.at(highest, same, labels)
+    return np.flatnonzero((lowest != highest)[same])
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Rows that must not be trained on, what one of them is called, and what all of them are."""
+
+    rows: Sequence[Example]
+    name: str
+    where: str
+
+
+def _without(splits: Splits, part: str, known: _Known, policy: Policy, notes: list[str], threshold: float, progress: Progress) -> Splits:
+    rows = dict(splits.items())[part]
+    if not rows or not known.rows:
+        return splits
+    found = overlaps(column(rows, "text"), column(known.rows, "text"), threshold, progress)
+    if not found:
+        return splits
+    near = sum(overlap.similarity < 1 for overlap in found)
+    nearly = f", {near} of them nearly" if near else ""
+    if policy == "refuse":
+        pairs = [
+            f"{part} row {rows[one.index].row} {'=' if one.similarity == 1 else '~'} {known.name} row {known.rows[one.other].row}"
+            + (f" (Jaccard {one.similarity:.2f})" if one.similarity < 1 else "")
+            for one in found[:3]
+        ]
+        raise CheckFailed(
+            f"{len(found)} of {len(rows)} {part} rows also stand in {known.where}{nearly}; its scores would be of memory",
+            given=", ".join(pairs) + (", ..." if len(found) > 3 else "") + f': "{rows[found[0].index].text[:60]}"',
+            allowed=f"no text in both {part} and {known.name}",
+            fix=f"remove them from one of the files, or set checks: {{leaks: drop}} to leave them out of {part}",
+        )
+    notes.append(f"{len(found)} {part} rows left out because their text also stands in {known.where}{nearly}")
+    return _leave_out(splits, part, np.array([overlap.index for overlap in found]))
+
+
+def _leave_out(splits: Splits, part: str, indices: NDArray[np.int64]) -> Splits:
+    rows = dict(splits.items())[part]
+    return replace(splits, **{part: subset(rows, np.delete(np.arange(len(rows)), indices))})
+
+
+def _outside(rows: Sequence[Example], known: set[str]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.fromiter((label not in known for label in column(rows, "label")), dtype=bool))
+
+
+def _refuse_unknown(rows: Sequence[Example], indices: NDArray[np.int64], known: set[str], part: str, where: str) -> None:
+    if not len(indices):
         return
+    unknown = subset(rows, indices)
     near = closest(unknown[0].label, known, 1)
     raise RowErrors(
         f"{len(unknown)} of {len(rows)} {part} rows carry labels that are not among {where}",
