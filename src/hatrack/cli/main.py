@@ -20,6 +20,7 @@ COMMANDS = {
     "quickstart": "Make, train and prove three example adapters, in minutes, without a network.",
     "init": "Start a project: write a hatrack.yaml for a data file.",
     "check": "Look at the data before training: splits, lengths, labels, trained tokens.",
+    "prepare": "Write clean, split, hashed training data, with a record of every step.",
     "adapt": "The whole way: check, train, evaluate, and promote what beats the base.",
     "train": "Train an adapter and register it as a new version.",
     "eval": "Measure a version against the base on the test rows.",

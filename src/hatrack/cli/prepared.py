@@ -9,13 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from hatrack.data.manifest import DataManifest, StepRecord
+from hatrack.safety.redact import Change
 
-__all__ = ["change_table", "prepared_table"]
+__all__ = ["change_table", "pii_table", "prepared_table"]
 
 _LIST = 4
 
 
-def prepared_table(name: str, manifest: DataManifest, files: Sequence[Path], reused: int) -> Table:
+def prepared_table(name: str, manifest: DataManifest, files: Sequence[Path], repeated: int) -> Table:
     """One line for each file, step and result."""
     table = Table(title=f"{name}: prepared", title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
@@ -29,7 +30,8 @@ def prepared_table(name: str, manifest: DataManifest, files: Sequence[Path], reu
     if manifest.licence:
         table.add_row("licence", escape(manifest.licence))
     table.add_row("digest", manifest.digest[:12])
-    table.add_row("repeated", f"{len(manifest.steps) - reused} of {len(manifest.steps)} steps; the others were unchanged")
+    if repeated < len(manifest.steps):
+        table.add_row("unchanged", f"{len(manifest.steps) - repeated} of {len(manifest.steps)} steps, not repeated")
     table.add_row("written", escape(f"{files[0].parent}: " + ", ".join(file.name for file in files)))
     return table
 
@@ -48,6 +50,16 @@ def change_table(manifest: DataManifest) -> Table | None:
     return table
 
 
+def pii_table(name: str, changes: Sequence[tuple[int, Change]]) -> Table:
+    """What redaction would change; values are hidden but for their first character."""
+    table = Table(title=f"{name}: personal data", title_justify="left")
+    for heading in ("row", "type", "country", "sure", "value", "becomes"):
+        table.add_column(heading, justify="right" if heading in ("row", "sure") else "left")
+    for row, change in changes:
+        table.add_row(f"{row:,}", change.type, change.country or "", f"{change.score:.2f}", escape(change.shown), escape(change.becomes))
+    return table
+
+
 def _words(step: StepRecord) -> str:
     counts = step.counts
     if step.step == "read":
@@ -58,7 +70,9 @@ def _words(step: StepRecord) -> str:
     if step.step == "pii":
         types = sorted(counts["types"].items(), key=lambda item: -item[1])
         found = ", ".join(f"{kind} {rows:,}" for kind, rows in types[:_LIST]) + (", ..." if len(types) > _LIST else "")
-        what = f"{counts['changed']:,} rows changed, {counts['rejected']:,} left out" if step.parameters["mode"] != "report" else "report only"
+        what = (
+            f"{counts['changed']:,} rows changed, {counts['rejected']:,} left out" if step.parameters["mode"] != "report" else "report only"
+        )
         return f"rows with personal data: {found or 'none'}; {what}"
     if step.step == "duplicates":
         return (

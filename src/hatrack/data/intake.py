@@ -1,7 +1,7 @@
 """From a file to examples on disk: detected, read, turned into rows of the task, each invalid row numbered and kept aside.
 
-    file ──► reader ──► layout ──► (documents: tasks) ──► examples in a spool
-                 └───────────┴───────────────┴──► rejects.jsonl
+file ──► reader ──► layout ──► (documents: tasks) ──► examples in a spool
+             └───────────┴───────────────┴──► rejects.jsonl
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ from hatrack.data.clean.counts import RuleCount
 from hatrack.data.detect import detect
 from hatrack.data.intake import REJECTS, ROWS, Rejects, are_documents, read_examples, source_digest
 from hatrack.data.manifest import SourceRecord
+from hatrack.data.progress import Progress
 from hatrack.data.records import Example, RowFault
 from hatrack.data.spool import Spool, SpoolWriter
-from hatrack.data.progress import Progress
 from hatrack.data.steps import Done, Steps
 from hatrack.data.tools import Tools
 from hatrack.safety.redact import Redactor

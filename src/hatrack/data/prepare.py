@@ -24,8 +24,8 @@ from hatrack.data.duplicates.step import Duplicates, find_duplicates
 from hatrack.data.intake import REJECTS
 from hatrack.data.manifest import DataManifest
 from hatrack.data.parts import Part, read_part
-from hatrack.data.records import Splits
 from hatrack.data.progress import Progress, silent
+from hatrack.data.records import Splits
 from hatrack.data.steps import Done, Steps
 from hatrack.data.tools import Tools
 
@@ -44,6 +44,7 @@ class Prepared:
         manifest: every step with its parameters and counts.
         parts: each file that was given, as it was before the rows were divided.
         duplicates: which rows of the training file say the same.
+        repeated: how many steps were done; the others were unchanged and found on disk.
     """
 
     splits: Splits
@@ -53,6 +54,7 @@ class Prepared:
     manifest: DataManifest
     parts: dict[str, Part]
     duplicates: Duplicates
+    repeated: int
 
 
 def prepare(
@@ -82,7 +84,11 @@ def prepare(
     pool = parts["train"]
     embed = tools.embedder if config.prepare.duplicates.paraphrase is not None else None
     duplicates = find_duplicates(pool.rows, pool.key, config, steps, progress, embed, embed.fingerprint if embed else "")
-    divided = divide(parts, duplicates, config, steps, progress)
+    against = {
+        f"against {file}": read_part("against", file, root, config, steps, rejects, progress, tools)
+        for file in config.prepare.duplicates.against
+    }
+    divided = divide(parts, against, duplicates, config, steps, progress)
     notes += [*duplicates.notes, *divided.notes]
     steps.tidy()
     manifest = DataManifest(
@@ -96,7 +102,8 @@ def prepare(
         licence=config.prepare.licence,
         digest=sha256_json({name: record.sha256 for name, record in divided.records.items()}),
     )
-    return Prepared(divided.splits, divided.labels, _record(manifest), tuple(notes), manifest, parts, duplicates)
+    repeated = sum(one.repeated for one in steps.done)
+    return Prepared(divided.splits, divided.labels, _record(manifest), tuple(notes), manifest, parts, duplicates, repeated)
 
 
 def _write_rejects(path: Path, done: Sequence[Done]) -> None:

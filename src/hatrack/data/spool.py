@@ -96,6 +96,11 @@ class Spool(Sequence[Example]):
         file = _RowFile(folder)
         return cls(file, np.arange(file.rows), file.digest)
 
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """Where each of these rows stands in the spool that was written."""
+        return self._chosen
+
     def subset(self, indices: NDArray[np.int64]) -> Spool:
         """The rows at these positions, in this order; nothing is copied."""
         return Spool(self._file, self._chosen[indices])

@@ -14,6 +14,7 @@ from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.core.names import closest
 from hatrack.core.project import Project
 from hatrack.data.prepare import Prepared, prepare
+from hatrack.data.tools import Tools
 from hatrack.evaluation.compare import evaluate_adapter
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
@@ -70,8 +71,10 @@ class Workbench:
 
     def prepare(self, name: str) -> Prepared:
         """Read, check and split the data of one adapter."""
+        config, rejects = self.adapter(name), self.project.rejects / f"{name}.jsonl"
+        tools = Tools(lambda line: self.console.print(f"[dim]{line}[/dim]"))
         with StepBar(name, self.console) as bar:
-            prepared = prepare(self.adapter(name), self.project.root, self.project.rejects / f"{name}.jsonl", progress=bar.update)
+            prepared = prepare(config, self.project.root, rejects, progress=bar.update, tools=tools)
         for note in prepared.notes:
             self.console.print(f"[yellow]{name}: {note}[/yellow]")
         return prepared

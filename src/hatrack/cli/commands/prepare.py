@@ -13,28 +13,29 @@ from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_c
 def run(
     names: Annotated[list[str] | None, typer.Argument(help="Adapters of hatrack.yaml; none: all of them.")] = None,
     project: ProjectOption = Path("."),
-    out: Annotated[Path | None, typer.Option(help="Folder for the splits, one folder for each adapter in it.")] = None,
-    to: Annotated[str, typer.Option(help="Form of the rows: jsonl, alpaca, chat, openai.")] = "jsonl",
-    pii: Annotated[int, typer.Option("--preview-pii", min=0, help="Show so many rows in which personal data would be changed.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Where to write: one folder for each adapter in it. [default: PROJECT/prepared]")] = None,
+    to: Annotated[str, typer.Option(help="Form of the rows: jsonl, alpaca, chat, or openai for hosted fine-tuning.")] = "jsonl",
+    preview_pii: Annotated[int, typer.Option(min=0, help="Show what redaction would change in so many rows, and write nothing.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    from hatrack.cli.prepared import prepared_table, preview_lines
+    from hatrack.cli.prepared import change_table, pii_table, prepared_table
     from hatrack.workflows.adapt import Workbench
+    from hatrack.workflows.pii_preview import pii_preview
     from hatrack.workflows.prepare import write_prepared
 
     bench = Workbench.open(project, progress_console())
-    done = []
+    console = result_console()
+    found = []
     for name in names or list(bench.config.adapters):
+        if preview_pii:
+            console.print(pii_table(name, pii_preview(bench, name, preview_pii)))
+            continue
         prepared = bench.prepare(name)
         files = write_prepared(bench, name, prepared, (out or bench.project.root / "prepared") / name, to)
-        done.append((name, prepared, files))
+        found.append({"adapter": name, "files": [str(file) for file in files], **prepared.manifest.model_dump(mode="json")})
+        if not json:
+            console.print(prepared_table(name, prepared.manifest, files, prepared.repeated))
+            if changes := change_table(prepared.manifest):
+                console.print(changes)
     if json:
-        print_json(
-            [{"adapter": name, "files": [str(f) for f in files], "manifest": p.manifest.model_dump(mode="json")} for name, p, files in done]
-        )
-        return
-    console = result_console()
-    for name, prepared, files in done:
-        console.print(prepared_table(name, prepared, files))
-        for line in preview_lines(bench.adapter(name), prepared, pii):
-            console.print(line)
+        print_json(found)
