@@ -42,6 +42,8 @@ class Part:
     Attributes:
         name: train, validation or test: what the file was given as.
         key: of the last step.
+        invalid: rows that could not be read.
+        left_out: rows that a rule under ``prepare`` does not want.
         pii: rows in which each type of personal data was found.
     """
 
@@ -49,7 +51,8 @@ class Part:
     rows: Spool
     key: str
     source: SourceRecord
-    rejected: int
+    invalid: int
+    left_out: int
     notes: tuple[str, ...]
     pii: dict[str, int]
 
@@ -106,8 +109,8 @@ def read_part(
         done.append(last)
         found = last.record.counts["types"]
     notes = tuple(f"{file}: {note}" for note in _notes(cleaned, last, policy))
-    rejected = sum(one.record.counts["rejected"] for one in done)
-    return Part(name, Spool.open(last.folder / ROWS), last.key, source, rejected, notes, found)
+    invalid, *left_out = [one.record.counts["rejected"] for one in done]
+    return Part(name, Spool.open(last.folder / ROWS), last.key, source, invalid, sum(left_out), notes, found)
 
 
 def _clean(rows: Spool, file: str, config: AdapterConfig, out: Path, progress: Progress) -> dict[str, Any]:

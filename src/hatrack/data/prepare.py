@@ -77,10 +77,11 @@ def prepare(
     parts = {name: read_part(name, file, root, config, steps, rejects, progress, tools) for name, file in files.items() if file}
     if rejects is not None:
         _write_rejects(rejects, steps.done)
-    rejected = sum(part.rejected for part in parts.values())
+    invalid, left_out = sum(part.invalid for part in parts.values()), sum(part.left_out for part in parts.values())
     notes = [note for part in parts.values() for note in part.notes]
-    if rejected:
-        notes.append(f"{rejected} rows left out" + (f"; see {rejects}" if rejects else ""))
+    for count, what in ((invalid, "invalid rows left out"), (left_out, "rows left out by the rules under prepare")):
+        if count:
+            notes.append(f"{count} {what}" + (f"; see {rejects}" if rejects else ""))
     pool = parts["train"]
     embed = tools.embedder if config.prepare.duplicates.paraphrase is not None else None
     duplicates = find_duplicates(pool.rows, pool.key, config, steps, progress, embed, embed.fingerprint if embed else "")
@@ -98,7 +99,7 @@ def prepare(
         seed=config.train.seed,
         splits=divided.records,
         labels=divided.label_rows,
-        rejected=rejected,
+        rejected=invalid + left_out,
         licence=config.prepare.licence,
         digest=sha256_json({name: record.sha256 for name, record in divided.records.items()}),
     )
