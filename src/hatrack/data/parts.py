@@ -102,7 +102,7 @@ def read_part(
     if policy.mode != "off":
         last = steps.run(
             "pii",
-            {**policy.model_dump(mode="json"), "seed": config.train.seed},
+            {**policy.model_dump(mode="json"), **({"seed": config.train.seed} if policy.mode == "pseudonym" else {})},
             [cleaned.key],
             lambda out: _redact(Spool.open(cleaned.folder / ROWS), file, config, out, progress),
         )
