@@ -2,89 +2,225 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatrack.data.prepare import Prepared
-from hatrack.data.tokens import TokenReport, check_truncation, render_examples, token_report
+from hatrack.core.config import AdapterConfig
+from hatrack.core.errors import DataError, RowErrors
+from hatrack.data.columns import map_rows
+from hatrack.data.dedupe import clusters
+from hatrack.data.quality.counts import rejection_reasons
+from hatrack.data.quality.lengths import Measured, TokenLengths, token_lengths
+from hatrack.data.quality.overlap import Overlap, overlap
+from hatrack.data.quality.record import Basis, excerpt
+from hatrack.data.quality.report import Evidence, MapPoint, QualityReport, Refusal, assess
+from hatrack.data.quality.vectors import Embed
+from hatrack.data.quality.walk import sample
+from hatrack.data.readers.base import open_rows
+from hatrack.data.records import Example, Splits
+from hatrack.data.tokens import check_truncation, render_examples
 from hatrack.models.render import ChatRenderer, Rendered
 from hatrack.workflows.adapt import Workbench
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["Finding", "check_adapter"]
+__all__ = ["Finding", "TokenRow", "check_adapter", "check_all"]
+
+_ALL_MEASURED = 100_000  # training rows up to which every one is turned into tokens
+_MEASURED = 20_000  # of more rows, so many
+_CLUSTERED = 20_000  # rows up to which near-duplicates are looked for here, where preparing the data did not tell
+_EMBEDDED_LENGTH = 64  # tokens of a text that are embedded: its beginning says what it is about
+_EMBEDDED_TOKENS = 300_000  # about a minute of one core with a small encoder
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """A training row as tokens: their text, and whether each is trained."""
+
+    row: int
+    tokens: tuple[tuple[str, bool], ...]
+
+    @property
+    def trained(self) -> int:
+        """How many tokens carry a label."""
+        return sum(trained for _, trained in self.tokens)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Splits, labels and tokens of one adapter's data, after every check has passed."""
+    """The report on one adapter's data, and what only pictures need.
 
-    name: str
-    prepared: Prepared
-    tokens: TokenReport
-    rendered: tuple[Rendered, ...]
+    Attributes:
+        refusal: the error with which training would refuse the data; None: it can be trained on.
+        shown: the first rows, token by token.
+    """
 
-    def labels(self) -> Counter[str]:
-        """Training rows of each label."""
-        return Counter(example.label for example in self.prepared.splits.train if example.label)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {
-            "adapter": self.name,
-            "rows": self.prepared.record.rows,
-            "rejected": self.prepared.record.rejected,
-            "digest": self.prepared.record.digest,
-            "labels": dict(self.labels()),
-            "tokens": {
-                "total": self.tokens.tokens,
-                "trained_share": round(self.tokens.trained_share, 4),
-                "quantiles": self.tokens.quantiles,
-                "truncated_rows": self.tokens.truncated,
-            },
-            "notes": list(self.prepared.notes),
-        }
-
-    def table(self) -> Table:
-        """For people."""
-        from rich.table import Table
-
-        table = Table(title=f"{self.name}: this data can be trained on", title_justify="left", show_header=False)
-        rows, labels, tokens = self.prepared.record.rows, self.labels(), self.tokens
-        table.add_row("rows", f"{rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test")
-        if labels:
-            most, least = labels.most_common(1)[0], labels.most_common()[-1]
-            table.add_row("labels", f"{len(labels)}: from {most[1]:,} rows ({most[0]}) to {least[1]:,} ({least[0]})")
-        at = tokens.quantiles
-        table.add_row(
-            "tokens in a row",
-            f"median {at['p50']}, 95 % {at['p95']}, 99 % {at['p99']}, longest {at['max']}; {tokens.truncated} rows are cut",
-        )
-        table.add_row("trained tokens", f"{tokens.trained:,} of {tokens.tokens:,} ({tokens.trained_share:.1%})")
-        if rows["train"] < 100:
-            table.add_row("advice", f"{rows['train']} training rows are few; 100 to 1,000 good ones are usual")
-        table.add_row("digest", self.prepared.record.digest[:12])
-        return table
+    report: QualityReport
+    points: tuple[MapPoint, ...]
+    shown: tuple[TokenRow, ...]
+    refusal: DataError | None
 
 
-def check_adapter(bench: Workbench, name: str) -> Finding:
-    """Prepare and render one adapter's data exactly as training would.
+def check_adapter(bench: Workbench, name: str, *, show: int = 0, against: Path | None = None) -> Finding:
+    """Prepare one adapter's data exactly as training would, measure it, and judge it.
+
+    Args:
+        show: so many training rows are returned token by token.
+        against: an evaluation file in the form of the training file; rows that stand in both are named.
 
     Raises:
-        DataError: whatever training would refuse too (F01 to F08).
+        DataError: the data cannot be prepared. That rows do not fit the base is no error here: it is the finding's ``refusal``.
     """
-    config = bench.adapter(name)
-    prepared = bench.prepare(name)
-    train = prepared.splits.train
-    if bench.files.kind == "causal":
-        rendered = render_examples(train, config, ChatRenderer(bench.files.tokenizer, bench.files.stop_ids))
-    else:
-        tokenizer: Any = bench.files.tokenizer
-        whole = tokenizer([example.text for example in train], verbose=False)["input_ids"]
-        limit = config.train.max_length
+    config, prepared = bench.adapter(name), bench.prepare(name)
+    splits = prepared.splits
+    render = _renderer(bench, config)
+    lengths, refusal = _lengths(splits.train, config, render, bench)
+    total = sum(len(rows) for _, rows in splits.items())
+    roots = _clusters(splits, config.checks.near_duplicates) if total <= _CLUSTERED else None
+    evidence = Evidence(
+        roots=roots,
+        embed=_embedding(bench) if bench.files.kind == "encoder" else None,
+        encoder=bench.config.base,
+        overlap=_overlap(against, splits.train, config) if against else None,
+    )
+    assessed = assess(
+        name,
+        config,
+        prepared,
+        lengths,
+        evidence,
+        base=bench.config.base,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        reasons=rejection_reasons(bench.project.rejects / f"{name}.jsonl"),
+        refusal=Refusal(what=refusal.what, given=refusal.given, allowed=refusal.allowed, do=refusal.fix) if refusal else None,
+    )
+    return Finding(assessed.report, assessed.points, _shown(splits.train[:show], render, bench.files.tokenizer), refusal)
+
+
+def check_all(
+    bench: Workbench, names: Sequence[str], *, show: int = 0, against: Path | None = None
+) -> tuple[list[Finding], list[tuple[str, DataError]]]:
+    """Findings of all adapters whose data can be read, and by name the error of each that training would refuse.
+
+    Raises:
+        ConfigError: ``hatrack.yaml`` has no adapter of one of these names.
+    """
+    for name in names:
+        bench.adapter(name)
+    findings, refusals = [], []
+    for name in names:
+        try:
+            finding = check_adapter(bench, name, show=show, against=against)
+        except DataError as error:
+            refusals.append((name, error))
+            continue
+        findings.append(finding)
+        if finding.refusal:
+            refusals.append((name, finding.refusal))
+    return findings, refusals
+
+
+_Render = Callable[[Example], Rendered]
+
+
+def _renderer(bench: Workbench, config: AdapterConfig) -> _Render:
+    """One row to tokens, whole: nothing is cut."""
+    tokenizer: Any = bench.files.tokenizer
+    if bench.files.kind == "encoder":
         # an encoder learns from the row as a whole: every token counts, none is generated
-        rendered = [Rendered(tuple(ids[:limit]), (True,) * len(ids[:limit]), len(ids) > limit) for ids in whole]
-        check_truncation(sum(one.shortened for one in rendered), len(rendered), config)
-    return Finding(name, prepared, token_report(rendered), tuple(rendered))
+        def encode(example: Example) -> Rendered:
+            ids = tokenizer(example.text, verbose=False)["input_ids"]
+            return Rendered(tuple(ids), (True,) * len(ids))
+
+        return encode
+    renderer = ChatRenderer(tokenizer, bench.files.stop_ids)
+    train, checks = config.train.model_copy(update={"max_length": 10**9}), config.checks.model_copy(update={"max_truncated": 1.0})
+    whole = config.model_copy(update={"train": train, "checks": checks})
+    return lambda example: render_examples([example], whole, renderer)[0]
+
+
+def _lengths(train: Sequence[Example], config: AdapterConfig, render: _Render, bench: Workbench) -> tuple[TokenLengths, DataError | None]:
+    """Lengths of the training rows, and the error with which training would refuse them."""
+    limit = _ALL_MEASURED if len(train) <= _ALL_MEASURED else _MEASURED
+    _, rows, basis = sample(Splits(train, [], []), limit, config.train.seed)
+    measured, unusable = [], False
+    for example in rows:
+        try:
+            one = render(example)
+        except RowErrors:
+            unusable = True
+            continue
+        measured.append(Measured(len(one.ids), one.trained, example.label))
+    lengths = token_lengths(measured, config.train.max_length, Basis(rows=len(measured), of=basis.of))
+    refusal = None
+    if unusable or lengths.truncated_rows:
+        try:
+            if bench.files.kind == "encoder":
+                check_truncation(lengths.truncated_rows, lengths.basis.rows, config)
+            else:  # once more as training does it, for its own words
+                ordered = sorted(rows, key=lambda example: example.row)
+                render_examples(ordered, config, ChatRenderer(bench.files.tokenizer, bench.files.stop_ids))
+        except DataError as error:
+            refusal = error
+    return lengths, refusal
+
+
+def _clusters(splits: Splits, threshold: float) -> list[int]:
+    return clusters([example.text for _, rows in splits.items() for example in rows], threshold)
+
+
+def _embedding(bench: Workbench) -> Embed:
+    """The encoder's embedding of texts ``[n, d]``, of as many from the start as the budget of tokens allows."""
+
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        import torch
+
+        from hatrack.models.encoder import embed as forward
+        from hatrack.models.encoder import pad_right, token_batches
+        from hatrack.models.loading import load_module
+
+        tokenizer: Any = bench.files.tokenizer
+        rows = tokenizer(list(texts), truncation=True, max_length=_EMBEDDED_LENGTH)["input_ids"]
+        left = _EMBEDDED_TOKENS
+        for count, ids in enumerate(rows):
+            left -= len(ids)
+            if left < 0:
+                rows = rows[:count]
+                break
+        bench.console.print(f"[dim]embedding {len(rows):,} texts[/dim]")
+        encoder = load_module(bench.files)
+        out = torch.empty(len(rows), int(encoder.config.hidden_size))  # type: ignore[union-attr, arg-type]  # transformers modules carry a config
+        with torch.inference_mode():
+            for batch in token_batches(rows, 4096):
+                out[batch] = forward(encoder, *pad_right([rows[i] for i in batch], 0))
+        found: NDArray[np.float32] = out.numpy()
+        return found
+
+    return embed
+
+
+def _overlap(file: Path, train: Sequence[Example], config: AdapterConfig) -> Overlap:
+    others, _ = map_rows(open_rows(file.absolute(), "auto", config.checks.max_row_bytes), config, file)
+    roots = clusters([example.text for rows in (others, train) for example in rows], config.checks.near_duplicates)
+    first: dict[int, int] = {}
+    for j in range(len(others)):
+        first.setdefault(roots[j], j)
+    alike = [(i, first[root]) for i, root in enumerate(roots[len(others) :]) if root in first]
+    return overlap(file.name, train, others, alike, excerpt)
+
+
+def _shown(rows: Sequence[Example], render: _Render, tokenizer: Any) -> tuple[TokenRow, ...]:
+    shown = []
+    for example in rows:
+        try:
+            one = render(example)
+        except RowErrors:
+            continue  # the finding's refusal names it
+        pieces = tuple((tokenizer.decode([token]), trained) for token, trained in zip(one.ids, one.mask, strict=True))
+        shown.append(TokenRow(example.row, pieces))
+    return tuple(shown)

@@ -51,6 +51,8 @@ def test_a_heading_that_its_section_defines_is_a_term():
         "“It” means what it means and nothing else in this text.",
         "The meeting starts at ten: bring the papers and a pen with you.",
         "“Order” means an order.",
+        "Utilisez le formulaire suivant : adressez-le en double exemplaire au service.",
+        "Exemples : jouets, textiles, médicaments, appareils domestiques et pièces détachées.",
     ],
 )
 def test_what_defines_nothing_gives_nothing(text):

@@ -7,22 +7,23 @@ one running sum. That takes a twentieth of the time of cutting each text in Pyth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hatrack.data.records import normalised
 
-__all__ = ["HashedTexts", "hash_batches", "hash_texts", "jaccard", "mixed", "shingles"]
+__all__ = ["HashedTexts", "hash_batches", "hash_texts", "mixed", "shingles"]
 
 _FEW = 8  # words; a text with fewer is compared by its characters
 _BATCH = 2**16  # characters hashed at a time: what numpy works on stays in the processor's cache
 _BASE = 0xD6E8FEB86659FD93  # odd, so that it has an inverse modulo 2**64
 _PLACES = np.array([0xA24BAED4963EE407, 0x9FB21C651E98DF25, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)  # of a word in a shingle
+_NO_WORD = re.compile(r"[^\w\x00-\x7f]")  # beyond ASCII: neither letter nor digit, as str.isalnum sees it
 _FOLDED = bytes(code if code >= 128 else ord(chr(code).lower()) if chr(code).isalnum() else 0 for code in range(256))
 
 
@@ -33,12 +34,6 @@ def shingles(text: str) -> set[str]:
         # a normalised text holds no line feed: pieces of the two kinds are never equal
         return {"\n".join(words[i : i + 3]) for i in range(len(words) - 2)}
     return {text[i : i + 5] for i in range(max(1, len(text) - 4))}
-
-
-def jaccard(a: set[int], b: set[int]) -> float:
-    """Size of the intersection over size of the union of two sets, one of which is not empty."""
-    common = len(a & b)
-    return common / (len(a) + len(b) - common)
 
 
 @dataclass(frozen=True)
@@ -54,11 +49,6 @@ class HashedTexts:
     keys: NDArray[np.uint64]
     hashes: NDArray[np.uint64]
     offsets: NDArray[np.int64]
-
-    def sets(self) -> Iterator[set[int]]:
-        """The shingles of each text, each once."""
-        pieces, ends = self.hashes.tolist(), self.offsets.tolist()
-        return (set(pieces[start:end]) for start, end in pairwise(ends))
 
 
 def hash_batches(texts: Iterable[str]) -> Iterator[HashedTexts]:
@@ -112,10 +102,7 @@ def mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _encoded(text: str) -> bytes:
     """Bytes that ``_FOLDED`` turns into the words of the normalised text; none where there is no letter and no digit."""
-    if text.isascii():
-        return text.encode()
-    form = normalised(text)
-    return form.encode("utf-8") if form[:1].isalnum() else b""
+    return text.encode() if text.isascii() else _NO_WORD.sub(" ", text.casefold()).encode()
 
 
 def _hash_strings(pieces: list[set[str]]) -> list[list[int]]:

@@ -55,4 +55,4 @@ def _bands(hashed: HashedTexts, bands: int) -> NDArray[np.uint32]:
     numbers = np.array(digests.to_rows(), dtype=np.uint64).reshape(len(hashed.keys), bands, -1)
     weights = mixed(np.arange(1, numbers.shape[2] + 1, dtype=np.uint64))
     # 32 bits are enough: texts whose bands collide by chance are compared and told apart
-    return (mixed((mixed(numbers) * weights).sum(axis=2)) >> np.uint64(32)).astype(np.uint32).T
+    return (mixed((numbers * weights).sum(axis=2)) >> np.uint64(32)).astype(np.uint32).T

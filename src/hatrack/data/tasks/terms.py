@@ -28,7 +28,9 @@ _PATTERNS = (
     re.compile(rf"\((?:{_BESIDE}[ ,]*){{0,4}}{_QUOTED}\)", re.IGNORECASE),  # (the “Supplier”)
     re.compile(rf"(?:\*\*|__)(?P<term>[^*_\n:]{{2,60}})(?::(?:\*\*|__)|(?:\*\*|__)\s*(?:[:–—-]|{_DEFINES}))"),  # **Term**: or **Term** is
 )
-_GLOSSARY = re.compile(rf"\A(?:[-*•]\s+)?{_PLAIN}\s?(?::|[–—](?=\s))\s+(?=\S)")  # Term: definition
+# Term: the definition. It begins with an article; what has none is a list or an instruction behind a colon.
+_ARTICLE = r"(?:(?:an?|the|any|each|every|une?|l[ea]s?|tout|toute|der|die|das|eine?|jede[rs]?)\s|l['’])"
+_GLOSSARY = re.compile(rf"\A(?:[-*•]\s+)?{_PLAIN}\s?(?::|[–—](?=\s))\s+(?=(?i:{_ARTICLE}))")
 _ABBREVIATION = re.compile(r"\((?P<term>[^\W\d_](?:[^\W_]|[&/-]){1,9})\)")
 _REMARKS = """
     note notes warning caution important example examples tip source figure table date subject remark answer question attention nota

@@ -1,0 +1,152 @@
+"""Near-duplicates: how many are found, how many are right, and how long it takes beside datasketch and on a million rows.
+
+The truth is exact: the Jaccard similarity of every pair of documents, by a product of sparse matrices that shares no code
+with the search. Both searches run three times, in turn, in this process; the ratio is that of the medians of CPU time.
+
+    python benchmarks/run.py dedupe --data FOLDER
+    python benchmarks/dedupe/bench.py FOLDER     the million rows alone: FOLDER is for scratch
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from documents import THRESHOLD, documents
+from peer import datasketch_clusters
+
+from hatrack.data.duplicates.clusters import clusters
+from hatrack.data.duplicates.shingles import shingles
+from hatrack.data.duplicates.sketches import bands_for
+from hatrack.data.records import Example, normalised
+from hatrack.data.split import split_examples
+from hatrack.data.spool import Spool, SpoolWriter
+
+RUNS = 3
+MILLION = 1_000_000
+
+
+def say(line: str) -> None:
+    print(time.strftime("%H:%M:%S"), line, flush=True)
+
+
+def true_pairs(texts: list[str], threshold: float) -> set[tuple[int, int]]:
+    """Every pair with a Jaccard similarity of at least ``threshold``."""
+    vocabulary: dict[str, int] = {}
+    pieces = [[vocabulary.setdefault(piece, len(vocabulary)) for piece in shingles(normalised(text))] for text in texts]
+    sizes = np.array([len(piece) for piece in pieces])
+    columns = np.concatenate([np.array(piece) for piece in pieces])
+    table = scipy.sparse.csr_matrix((np.ones(len(columns), np.int32), columns, np.concatenate([[0], np.cumsum(sizes)])))
+    found: set[tuple[int, int]] = set()
+    for start in range(0, len(texts), 1000):
+        common = (table[start : start + 1000] @ table.T).tocoo()
+        left, right = common.row + start, common.col
+        alike = common.data / (sizes[left] + sizes[right] - common.data)
+        chosen = (alike >= threshold) & (left < right)
+        found |= set(zip(left[chosen].tolist(), right[chosen].tolist(), strict=True))
+    return found
+
+
+def pairs_of(clusters: list[int]) -> set[tuple[int, int]]:
+    members: dict[int, list[int]] = {}
+    for i, number in enumerate(clusters):
+        members.setdefault(number, []).append(i)
+    return {(i, j) for rows in members.values() for i in rows for j in rows if i < j}
+
+
+def timed(search: Callable[[], list[int]]) -> tuple[list[int], float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = search()
+    return found, time.process_time() - cpu, time.perf_counter() - wall
+
+
+def against_datasketch(texts: list[str], true: set[tuple[int, int]]) -> dict[str, float]:
+    searches: dict[str, Callable[[], list[int]]] = {
+        "hatrack": lambda: clusters(texts, THRESHOLD),
+        "datasketch": lambda: datasketch_clusters(texts, THRESHOLD, bands_for(THRESHOLD)),
+        "datasketch_own_bands": lambda: datasketch_clusters(texts, THRESHOLD, None),
+    }
+    clusters(texts[:100], THRESHOLD)  # imports are not measured
+    claims: dict[str, float] = {}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in searches}
+    for _ in range(RUNS):
+        for name, search in searches.items():
+            found, cpu, wall = timed(search)
+            times[name].append((cpu, wall))
+            pairs = pairs_of(found)
+            claims[f"{name}_recall"] = len(pairs & true) / len(true)
+            claims[f"{name}_precision"] = len(pairs & true) / len(pairs)
+        say(", ".join(f"{name} {runs[-1][0]:.2f} s" for name, runs in times.items()))
+    for name, runs in times.items():
+        claims[f"{name}_cpu_seconds"] = statistics.median(cpu for cpu, _ in runs)
+        claims[f"{name}_wall_seconds"] = statistics.median(wall for _, wall in runs)
+    claims["recall"], claims["precision"] = claims.pop("hatrack_recall"), claims.pop("hatrack_precision")
+    for unit, key in (("cpu", "ratio_datasketch"), ("wall", "ratio_datasketch_wall")):
+        claims[key] = claims[f"datasketch_{unit}_seconds"] / claims[f"hatrack_{unit}_seconds"]
+    claims["ratio_datasketch_own_bands"] = claims["datasketch_own_bands_cpu_seconds"] / claims["hatrack_cpu_seconds"]
+    return claims
+
+
+def million(work: Path) -> dict[str, float]:
+    """A million rows of about a hundred characters, one in twenty a near-duplicate: written, clustered and split."""
+    rng = random.Random(13)
+    words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 9))) for _ in range(20_000)]
+    before: list[str] = []
+    start = time.perf_counter()
+    with SpoolWriter.open(work / "million") as spool:
+        for number in range(1, MILLION + 1):
+            parts = rng.choices(words, k=16)
+            if number % 20 == 0:
+                parts = [*before, rng.choice(words)]
+            before = parts if number % 20 != 0 else before
+            spool.append(Example(number, str(number), " ".join(parts), label=f"label {number % 50}"))
+    claims = {"million_write_seconds": time.perf_counter() - start}
+    rows = Spool.open(work / "million")
+    start, cpu = time.perf_counter(), time.process_time()
+    found = clusters(rows.column("text"), THRESHOLD)
+    claims["million_seconds"], claims["million_cpu_seconds"] = time.perf_counter() - start, time.process_time() - cpu
+    claims["million_peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    claims["million_clusters"] = len(set(found))
+    start = time.perf_counter()
+    parts = split_examples(rows, (0.8, 0.1, 0.1), 13, THRESHOLD)
+    claims["million_split_seconds"] = time.perf_counter() - start
+    claims["million_split_peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    claims["million_train_rows"] = len(parts[0])
+    return claims
+
+
+def run(data: Path, work: Path) -> dict[str, float]:
+    work.mkdir(parents=True, exist_ok=True)
+    made = documents(data)
+    true = true_pairs(made.texts, THRESHOLD)
+    planted = set(made.copies)
+    if not planted <= true or set(made.close) & true:
+        raise SystemExit("the planted pairs are not what they should be")
+    say(f"{len(made.texts)} documents, {len(true)} pairs at {THRESHOLD} or more, of which {len(planted)} are planted")
+    near = true_pairs(made.texts, 0.3)
+    claims = {
+        "documents": len(made.texts),
+        "mean_characters": sum(map(len, made.texts)) / len(made.texts),
+        "true_pairs": len(true),
+        "unrelated_pairs_above_0.3": len(near - planted - set(made.close)),
+        **against_datasketch(made.texts, true),
+    }
+    child = subprocess.run([sys.executable, __file__, str(work)], stdout=subprocess.PIPE, text=True, check=True)
+    claims |= json.loads(child.stdout)
+    return {key: round(value, 4) for key, value in claims.items()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(million(Path(sys.argv[1]))))
