@@ -129,7 +129,7 @@ def test_answers_and_worse_answers_are_redacted_with_the_prompt(prep):
 
 
 def test_rows_that_a_rule_leaves_out_do_not_count_as_invalid(prep):
-    few = rows(texts={number: "x" for number in range(1, 11)})
+    few = rows(texts=dict.fromkeys(range(1, 11), "x"))
     prepared = prep(few, prepare={"clean": {"min_characters": 5}})
     assert len(all_texts(prepared)) == 50
     assert "10 rows left out by the rules under prepare" in prepared.notes
@@ -164,7 +164,7 @@ def test_near_duplicates_are_left_out_when_asked(prep):
 
 def test_a_training_row_that_repeats_an_evaluation_file_is_refused(prep):
     held_out = [{"id": "e1", "text": rows()[4]["text"].upper(), "label": "red"}]
-    with pytest.raises(CheckFailed, match="exam.jsonl row 1"):
+    with pytest.raises(CheckFailed, match=r"exam\.jsonl row 1"):
         prep(rows(), files={"exam.jsonl": held_out}, prepare={"duplicates": {"against": ["exam.jsonl"]}})
 
 
