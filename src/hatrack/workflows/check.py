@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import DataError, RowErrors
 from hatrack.data.columns import map_rows
-from hatrack.data.dedupe import clusters
+from hatrack.data.duplicates.clusters import clusters
+from hatrack.data.duplicates.overlaps import overlaps
+from hatrack.data.language import language
+from hatrack.data.prepare import Prepared
 from hatrack.data.quality.counts import rejection_reasons
 from hatrack.data.quality.lengths import Measured, TokenLengths, token_lengths
 from hatrack.data.quality.overlap import Overlap, overlap
@@ -21,8 +25,10 @@ from hatrack.data.quality.vectors import Embed
 from hatrack.data.quality.walk import sample
 from hatrack.data.readers.base import open_rows
 from hatrack.data.records import Example, Splits
+from hatrack.data.spool import Spool, column
 from hatrack.data.tokens import check_truncation, render_examples
 from hatrack.models.render import ChatRenderer, Rendered
+from hatrack.safety.redact import Redactor
 from hatrack.workflows.adapt import Workbench
 
 if TYPE_CHECKING:
@@ -80,13 +86,15 @@ def check_adapter(bench: Workbench, name: str, *, show: int = 0, against: Path |
     splits = prepared.splits
     render = _renderer(bench, config)
     lengths, refusal = _lengths(splits.train, config, render, bench)
-    total = sum(len(rows) for _, rows in splits.items())
-    roots = _clusters(splits, config.checks.near_duplicates) if total <= _CLUSTERED else None
+    quote = _quoting(config)
     evidence = Evidence(
-        roots=roots,
+        roots=_roots(prepared, config),
+        quote=quote,
+        language=language,
+        pii=_personal(prepared) if config.prepare.pii.mode != "off" else None,
         embed=_embedding(bench) if bench.files.kind == "encoder" else None,
         encoder=bench.config.base,
-        overlap=_overlap(against, splits.train, config) if against else None,
+        overlap=_overlap(against, splits.train, config, quote) if against else None,
     )
     assessed = assess(
         name,
@@ -170,8 +178,28 @@ def _lengths(train: Sequence[Example], config: AdapterConfig, render: _Render, b
     return lengths, refusal
 
 
-def _clusters(splits: Splits, threshold: float) -> list[int]:
-    return clusters([example.text for _, rows in splits.items() for example in rows], threshold)
+def _roots(prepared: Prepared, config: AdapterConfig) -> Sequence[int] | None:
+    """The cluster of near-duplicates of each row, in the order train, validation, test; None where that would take long."""
+    splits = [rows for _, rows in prepared.splits.items()]
+    if set(prepared.parts) == {"train"}:
+        return [int(prepared.duplicates.roots[i]) for rows in splits if isinstance(rows, Spool) for i in rows.positions]
+    if sum(map(len, splits)) > _CLUSTERED:
+        return None
+    return clusters([text for rows in splits for text in column(rows, "text")], config.checks.near_duplicates)
+
+
+def _personal(prepared: Prepared) -> Counter[str]:
+    """Rows of all files in which each type of personal data was found."""
+    return sum((Counter(part.pii) for part in prepared.parts.values()), Counter())
+
+
+def _quoting(config: AdapterConfig) -> Callable[[str], str]:
+    """How rows are quoted in a report that people pass on: without personal data, unless nobody is to look for any."""
+    policy = config.prepare.pii
+    if policy.mode == "off":
+        return excerpt
+    redactor = Redactor(policy.model_copy(update={"mode": "mask"}))
+    return lambda text: excerpt(redactor.apply([text]).texts[0])
 
 
 def _embedding(bench: Workbench) -> Embed:
@@ -204,14 +232,11 @@ def _embedding(bench: Workbench) -> Embed:
     return embed
 
 
-def _overlap(file: Path, train: Sequence[Example], config: AdapterConfig) -> Overlap:
-    others, _ = map_rows(open_rows(file.absolute(), "auto", config.checks.max_row_bytes), config, file)
-    roots = clusters([example.text for rows in (others, train) for example in rows], config.checks.near_duplicates)
-    first: dict[int, int] = {}
-    for j in range(len(others)):
-        first.setdefault(roots[j], j)
-    alike = [(i, first[root]) for i, root in enumerate(roots[len(others) :]) if root in first]
-    return overlap(file.name, train, others, alike, excerpt)
+def _overlap(file: Path, train: Sequence[Example], config: AdapterConfig, quote: Callable[[str], str]) -> Overlap:
+    rows = open_rows(file.absolute(), "auto", config.checks.max_row_bytes)
+    others, _ = map_rows(rows, config, file)
+    found = overlaps(column(train, "text"), [example.text for example in others], config.checks.near_duplicates)
+    return overlap(file.name, train, others, [(one.index, one.other) for one in found], quote)
 
 
 def _shown(rows: Sequence[Example], render: _Render, tokenizer: Any) -> tuple[TokenRow, ...]:
