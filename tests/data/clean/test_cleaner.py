@@ -93,6 +93,15 @@ def test_a_system_turn_is_no_boilerplate():
     messages = (Message("system", f"{FOOTER}\nBe brief."), *turns("Why is that so?", "Because of it."))
     cleaner.learn(row("Why is that so?", i, messages=messages) for i in range(9))
     assert cleaner.clean(row("Why is that so?", messages=messages)).messages[0].content == f"{FOOTER}\nBe brief."
+    assert FOOTER not in count(cleaner, "boilerplate").notes[0]
+
+
+def test_a_system_turn_is_not_measured():
+    cleaner = Cleaner(CleanRules(max_characters=20, min_characters=4, languages=("en",)))
+    german = "Antworte kurz und höflich auf jede Frage der Kunden."
+    for system in (german, "\u200b"):
+        example = row("Why?", messages=(Message("system", system), *turns("Why?", "Because.")))
+        assert cleaner.clean(example) is example
 
 
 @pytest.mark.parametrize(

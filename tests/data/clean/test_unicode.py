@@ -50,6 +50,7 @@ def test_readable_text_is_the_very_same(text):
 
 def test_a_broken_line_does_not_change_the_lines_around_it():
     assert repair_unicode("SÃO PAULO\ncafÃ©\nÂge") == "SÃO PAULO\ncafé\nÂge"
+    assert repair_unicode("日本語\nT√ºbingen") == "日本語\nTübingen"  # as one text it has no single encoding
 
 
 def test_text_is_composed_and_ligatures_of_the_typesetter_are_letters():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hatrack.data.tasks.passages import word_count
@@ -13,6 +13,7 @@ from hatrack.data.tasks.words import content_words
 __all__ = ["Term", "defined_terms"]
 
 _FEWEST_WORDS = 6  # of the sentence beside the term
+_WINDOW = 200  # characters in front of an abbreviation in which its words stand
 _LONGEST_TERM = 5  # words
 
 _DEFINES = (
@@ -51,14 +52,14 @@ class Term:
 
 def defined_terms(text: str, heading: str) -> Iterator[Term]:
     """Terms in the order of their sentences, at most one from each sentence."""
+    patterns = (*_PATTERNS, _heading_defined(heading)) if heading else _PATTERNS
     for sentence in sentences(text):
-        found = next(_in_sentence(sentence, heading), None)
+        found = next(_in_sentence(sentence, patterns), None)
         if found is not None:
             yield found
 
 
-def _in_sentence(sentence: str, heading: str) -> Iterator[Term]:
-    patterns = [*_PATTERNS, _heading_defined(heading)] if heading else _PATTERNS
+def _in_sentence(sentence: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[Term]:
     for pattern in patterns:
         for match in pattern.finditer(sentence):
             if _is_term(match["term"], sentence):
@@ -67,7 +68,7 @@ def _in_sentence(sentence: str, heading: str) -> Iterator[Term]:
     if entry and content_words(entry["term"].split()[0]) and _is_term(entry["term"], sentence):  # not "The doors open at ten: ..."
         yield Term(entry["term"], sentence, *entry.span("term"))
     for match in _ABBREVIATION.finditer(sentence):
-        if _stands_for(match["term"], sentence[: match.start()]) and _is_term(match["term"], sentence):
+        if _stands_for(match["term"], sentence[max(0, match.start() - _WINDOW) : match.start()]) and _is_term(match["term"], sentence):
             yield Term(match["term"], sentence, *match.span("term"))
 
 
