@@ -81,7 +81,7 @@ fault("an adapter's name that cannot be one", "check", _bad_name, "'../x'", "[a-
 # files
 fault("the data file is missing", "check", lambda at: at.project(data="dat.jsonl"), "PROJECT/dat.jsonl", "did you mean data.jsonl?")
 fault("the data file is empty", "check", lambda at: at.project(b""), "holds no rows", "at least ten rows")
-fault("the format is not known", "check", lambda at: at.project(data="data.xlsx"), "data.xlsx", "csv, jsonl")
+fault("the format is not known", "check", lambda at: at.project(data="data.xlsx"), "data.xlsx", "csv, docx")
 fault(
     "a CSV that is not UTF-8",
     "check",

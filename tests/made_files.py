@@ -47,10 +47,10 @@ def make_pdf(
     if title:
         paper.setTitle(title)
     for number, text in enumerate(pages):
-        paper.bookmarkPage(f"page-{number}")
-        for page, level, name in bookmarks:
+        for i, (page, level, name) in enumerate(bookmarks):
             if page == number:
-                paper.addOutlineEntry(name, f"page-{number}", level)
+                paper.bookmarkPage(f"mark-{i}")
+                paper.addOutlineEntry(name, f"mark-{i}", level)
         for line, words in enumerate(text.split("\n")):
             paper.drawString(72, 800 - 20 * line, words)
         paper.showPage()

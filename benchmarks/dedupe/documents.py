@@ -90,7 +90,7 @@ def unrelated(data: Path, rng: random.Random) -> list[str]:
 def edit(text: str, words: list[str], least: float, below: float, rng: random.Random) -> str:
     """A copy with words exchanged, put in and left out, and other case and punctuation: ``least`` <= similarity < ``below``."""
     while True:
-        parts, before = text.split(), text
+        parts, kept = text.split(), text
         for _ in range(rng.randint(1, 12)):
             at = rng.randrange(len(parts))
             kind = rng.choice(("exchange", "insert", "delete", "surface"))
@@ -102,10 +102,8 @@ def edit(text: str, words: list[str], least: float, below: float, rng: random.Ra
                 del parts[at]
             else:
                 parts[at] = rng.choice((parts[at].upper(), parts[at] + ",", f"({parts[at]})"))
-            before, edited = (before, " ".join(parts))
-            alike = similarity(text, edited)
-            if alike < least:
+            if similarity(text, " ".join(parts)) < least:
                 break
-            before = edited
-        if least <= similarity(text, before) < below:
-            return before
+            kept = " ".join(parts)
+        if least <= similarity(text, kept) < below:
+            return kept

@@ -8,7 +8,7 @@ import pytest
 
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import DataFileError, RowErrors
-from hatrack.data.columns import map_rows
+from hatrack.data.columns import check_columns, map_row, map_rows, mapping_fault
 from hatrack.data.records import RawRow, RowFault
 
 
@@ -131,3 +131,62 @@ def test_rows_without_a_group_do_not_form_one():
         columns={"group": "g"},
     )
     assert [example.group for example in examples] == ["", "7", ""]
+
+
+def test_plain_text_is_an_example_to_go_on_with():
+    (one,), _ = mapped({"text": "Once upon a time.", "title": "x"}, task="complete")
+    assert (one.text, one.label, one.messages) == ("Once upon a time.", "", ())
+    with pytest.raises(DataFileError, match="the column for `text`"):
+        mapped({"body": "x"}, task="complete")
+
+
+def test_a_pair_of_answers_ends_with_the_better_one_and_keeps_the_worse():
+    (one,), faults = mapped({"prompt": "p", "chosen": "good", "rejected": "bad"}, task="prefer", system="be kind")
+    assert [(m.role, m.content) for m in one.messages] == [("system", "be kind"), ("user", "p"), ("assistant", "good")]
+    assert (one.text, one.rejected) == ("p", "bad")
+    assert not faults
+
+
+def test_the_turns_before_a_pair_of_answers_may_be_many():
+    cells = {**turns(("user", "a"), ("assistant", "b"), ("user", "c")), "chosen": "good", "rejected": "bad"}
+    (one,), _ = mapped(cells, task="prefer")
+    assert [m.content for m in one.messages] == ["a", "b", "c", "good"]
+    assert one.text == "a"
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"prompt": "p", "chosen": "same", "rejected": " same\n"}, "'chosen' and 'rejected' hold the same answer"),
+        ({"prompt": "p", "chosen": "", "rejected": "b"}, "'chosen' is empty"),
+        ({"prompt": "p", "chosen": "a", "rejected": None}, "no column 'rejected'"),
+        ({"prompt": 3, "chosen": "a", "rejected": "b"}, "'prompt' holds int"),
+        ({**turns(("user", "a"), ("assistant", "b")), "chosen": "a", "rejected": "b"}, "must end with a user turn"),
+        ({**turns(("user", " ")), "chosen": "a", "rejected": "b"}, "must end with a user turn that is not empty"),
+        ({**turns(("tool", "a")), "chosen": "a", "rejected": "b"}, "unknown role"),
+    ],
+)
+def test_F08_an_unusable_pair_is_a_fault_with_its_reason(cells, said):
+    good = {"prompt": "p", "chosen": "a", "rejected": "b"}
+    examples, faults = mapped(good, cells, task="prefer")
+    assert len(examples) == 1
+    assert said in faults[0].reason
+
+
+@pytest.mark.parametrize("column", ["prompt", "chosen", "rejected"])
+def test_the_columns_of_a_pair_may_have_other_names(column):
+    cells = {"prompt": "p", "chosen": "a", "rejected": "b"}
+    cells[f"my {column}"] = cells.pop(column)
+    (one,), _ = mapped(cells, task="prefer", columns={column: f"my {column}"})
+    assert (one.text, one.rejected) == ("p", "b")
+    with pytest.raises(DataFileError, match=f"the column for `{column}`"):
+        mapped(cells, task="prefer")
+
+
+def test_rows_can_be_mapped_one_by_one():
+    config = AdapterConfig.model_validate({"data": "d", "task": "classify"})
+    check_columns(RawRow(1, {"text": "x", "label": "a"}), config, Path("d"))
+    assert map_row(RawRow(9, {"text": "x", "label": "a"}), config).row == 9
+    with pytest.raises(ValueError, match="'label' is empty") as refused:
+        map_row(RawRow(9, {"text": "x", "label": ""}), config)
+    assert mapping_fault(RawRow(9, {"text": "x" * 500}), refused.value).excerpt == "text='" + "x" * 74

@@ -98,7 +98,8 @@ def candidate_pairs(
         progress("comparing texts", number + 1, len(bands) + 1)
     for hashes, rows in rare_shingles(texts, np.flatnonzero(crowded), threshold):
         for pairs in arrange(find_runs(hashes, rows), max(_LONG, _COMPARISONS // max(1, len(rows)))):
-            yield np.unique(pairs, axis=0)
+            once = np.unique(pairs[:, 0] * len(texts) + pairs[:, 1])  # two rows may share several rare shingles
+            yield np.stack(np.divmod(once, len(texts)), axis=1)
     progress("comparing texts", len(bands) + 1, len(bands) + 1)
 
 

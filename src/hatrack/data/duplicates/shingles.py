@@ -108,7 +108,7 @@ def _encoded(text: str) -> bytes:
 def _hash_strings(pieces: list[set[str]]) -> list[list[int]]:
     from rensa import RMinHash
 
-    hashes: list[list[int]] = RMinHash.hash_token_sets(pieces)
+    hashes: list[list[int]] = RMinHash.hash_token_sets([[piece.encode("utf-8", "surrogatepass") for piece in one] for one in pieces])
     return hashes
 
 

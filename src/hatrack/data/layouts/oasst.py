@@ -14,6 +14,7 @@ from hatrack.data.records import RawRow, RowFault
 __all__ = ["Oasst"]
 
 _ROLES = {"prompter": "user", "assistant": "assistant"}
+_USED = ("message_id", "parent_id", "role", "text", "rank", "deleted", "review_result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _node(row: RawRow, seen: dict[str, int]) -> _Node:
     identity, parent, role, rank = text_in(cells, "message_id"), cells.get("parent_id"), cells.get("role"), cells.get("rank")
     if identity in seen:
         raise ValueError(f"message_id {identity!r} is already used in row {seen[identity]}")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise ValueError(f"column 'role' holds {role!r}, known are {', '.join(_ROLES)}")
     if not isinstance(parent, str | None):
         raise ValueError(f"column 'parent_id' holds {type(parent).__name__}, an id or null is needed")
@@ -80,7 +81,7 @@ def _node(row: RawRow, seen: dict[str, int]) -> _Node:
     text = text_in(cells, "text")
     seen[identity] = row.number
     known = isinstance(rank, int | float) and not isinstance(rank, bool)
-    rest = {"lang": cells["lang"]} if isinstance(cells.get("lang"), str) and not parent else {}
+    rest = {} if parent else {column: value for column, value in cells.items() if column not in _USED}
     return _Node(row.number, identity, parent or "", _ROLES[role], text, float(rank) if known and rank is not None else float("inf"), rest)
 
 
@@ -96,4 +97,4 @@ def _conversation(root: _Node, replies: Held[_Node]) -> RawRow | RowFault:
         if not path:
             return RowFault(root.number, "no reply of the assistant is left in this tree", root.text[:80])
     messages = [{"role": node.role, "content": node.text} for node in path]
-    return RawRow(root.number, {"id": root.id, "messages": messages, **root.rest})
+    return RawRow(root.number, {**root.rest, "id": root.id, "messages": messages})

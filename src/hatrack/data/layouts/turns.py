@@ -65,9 +65,11 @@ def _turn(turn: Any, where: str, role: str, content: str) -> dict[str, str]:
     if not isinstance(turn, Mapping):
         raise ValueError(f"{where} is {type(turn).__name__}, an object is needed")
     speaker = turn.get(role)
+    if not isinstance(speaker, str):
+        raise ValueError(f"{where} has the role {speaker!r}, a name is needed")
     if speaker in _OF_TOOLS or turn.get("tool_calls") or turn.get("function_call"):
         raise ValueError(f"{where} belongs to a tool; conversations with tools cannot be trained yet")
-    if not isinstance(speaker, str) or speaker not in _ROLES:
+    if speaker not in _ROLES:
         raise ValueError(f"{where} has the role {speaker!r}; known are {', '.join(_ROLES)}")
     if turn.get("weight") == 0:
         raise ValueError(f"{where} has weight 0; remove the row, or set train.last_turn_only for the adapter and take the weights out")

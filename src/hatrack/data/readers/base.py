@@ -219,7 +219,7 @@ def _source(path: Path, name: str, format_name: str) -> Source:
         head = stream.read(HEAD)
     evidence = {candidate: READERS.get(candidate)().sniff(head) for candidate in candidates}
     reader = next((candidate for candidate in candidates if evidence[candidate]), candidates[0])
-    said = f"is read as {reader}, as asked for" if format_name != "auto" else f"ends in {suffix}"
+    said = f"is asked for as {reader}" if format_name != "auto" else f"ends in {suffix}"
     _content_agrees(path, reader, said, head)
     return Source(path, name, reader, said + (f" and {evidence[reader]}" if evidence[reader] else ""))
 

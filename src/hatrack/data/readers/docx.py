@@ -19,7 +19,8 @@ from hatrack.data.records import RawRow, RowFault
 __all__ = ["Docx"]
 
 _BODY, _STYLES, _CORE = "word/document.xml", "word/styles.xml", "docProps/core.xml"
-_MOST_BYTES = {_BODY: 200_000_000, _STYLES: 8_000_000, _CORE: 1_000_000}  # unpacked; no part gives more than its entry says
+_MOST_BYTES = {_BODY: 64_000_000, _STYLES: 8_000_000, _CORE: 1_000_000}  # unpacked; no part gives more than its entry says
+_MOST_DIRECTORY = 10_000_000
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"  # says again what Choice has said
 _TITLE = "{http://purl.org/dc/elements/1.1/}title"
@@ -42,14 +43,23 @@ class Docx:
         etree = require("lxml.etree", extra="documents", reason="reading DOCX")
         if not stream.read(1):
             return
-        stream.seek(0)
         try:
+            if _directory_size(stream) > _MOST_DIRECTORY:
+                raise zipfile.BadZipFile("it has too many parts")
             with zipfile.ZipFile(stream) as archive:
                 yield _document(archive, etree, path, max_row_bytes)
         except (*_DAMAGED, etree.LxmlError) as error:
             raise DataFileError(
                 "this file is no Word document that can be read", given=f"{path}: {error}", fix="open it in Word and save it again as .docx"
             ) from error
+
+
+def _directory_size(stream: BinaryIO) -> int:
+    """Bytes of the archive's list of parts, which ``zipfile`` reads as a whole (APPNOTE.TXT 4.3.16)."""
+    stream.seek(max(0, stream.seek(0, 2) - 65_557))
+    tail = stream.read()
+    at = tail.rfind(b"PK\x05\x06")
+    return int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
 
 
 def _document(archive: zipfile.ZipFile, etree: Any, path: Path, limit: int) -> RawRow | RowFault:
@@ -69,6 +79,8 @@ def _document(archive: zipfile.ZipFile, etree: Any, path: Path, limit: int) -> R
             if body.sections.full:
                 return too_long(1, limit)
     parser.close()
+    if body.sections.full:
+        return too_long(1, limit)
     title = _core_title(archive, etree, safe) if _CORE in names else ""
     first = next((section.heading for section in body.sections.all if section.level == 1), "")
     return document_row(path, title or body.title or first, body.sections.all, limit)
@@ -145,6 +157,8 @@ class _Body:
         text, level = "".join(self._text).strip(BLANK), self._levels.get(self._style)
         self._text.clear()
         self._style = ""
+        if not text:
+            return
         if level == 0:
             self.title = self.title or text
         elif level:

@@ -17,7 +17,7 @@ from hatrack.data.records import RawRow, RowFault
 
 __all__ = ["Html"]
 
-_MOST_BYTES = 64_000_000
+_MOST_BYTES = 32_000_000
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([\w.:-]{2,40})""", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f]+")  # what HTML folds; a no-break space or U+2028 is content
 
@@ -55,12 +55,14 @@ class Html:
             for at in range(0, len(text), 65_536):
                 parser.feed(text[at : at + 65_536])
                 if page.sections.full:
-                    yield too_long(1, max_row_bytes)
-                    return
+                    break
             parser.close()
         except (etree.LxmlError, AssertionError) as error:  # lxml asserts that a document has a root
             raise DataFileError("this HTML file cannot be read", given=f"{path}: {error}") from error
-        yield document_row(path, page.title, page.sections.all, max_row_bytes)
+        if page.sections.full:
+            yield too_long(1, max_row_bytes)
+        else:
+            yield document_row(path, page.title, page.sections.all, max_row_bytes)
 
 
 def _decoded(raw: bytes, path: Path) -> str:
@@ -147,6 +149,8 @@ class _Page:
         self.title = _SPACE.sub(" ", self.title).strip()
 
     def _end_block(self) -> None:
+        if not self._text:
+            return
         whole = "".join(self._text)
         self._text.clear()
         level, self._level = self._level, 0

@@ -16,6 +16,7 @@ __all__ = ["Json"]
 
 _CHUNK = 65_536
 _LONGEST_KEY = 1_000
+_DEEPEST = 100_000
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _QUOTED = re.compile(rb'["\\]')
 _NESTED = re.compile(rb'["\[\]{}]')
@@ -138,6 +139,8 @@ class _Values:
                 quoted = not quoted
             else:
                 depth += 1 if token in b"[{" else -1
+            if depth > _DEEPEST:
+                raise _BrokenError(f"brackets lie in each other {_DEEPEST:,} deep")
             if depth == 0 and not quoted:
                 return kept.value
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from hatrack.data.readers.base import excerpt
 from hatrack.data.records import RawRow, RowFault
 
 __all__ = ["json_object"]
+
+_DEEPEST = 100  # what reads, prints or writes a row goes down into it by recursion
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def json_object(raw: bytes, number: int) -> RawRow | RowFault:
@@ -17,15 +21,26 @@ def json_object(raw: bytes, number: int) -> RawRow | RowFault:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         return RowFault(number, f"not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}; save the file as UTF-8")
+    if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _depth(raw) > _DEEPEST:
+        return RowFault(number, f"nests brackets more than {_DEEPEST} deep", excerpt(text))
     try:
         value = json.loads(text, object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return RowFault(number, f"not valid JSON: {error}", excerpt(text))
     if "\\ud" in text.lower() and _half_a_character(value):
         return RowFault(number, "holds half of a surrogate pair (\\ud800 to \\udfff), which is no character", excerpt(text))
     if not isinstance(value, dict):
         return RowFault(number, f"a JSON object is needed, this is {type(value).__name__}", excerpt(text))
     return RawRow(number, value)
+
+
+def _depth(raw: bytes) -> int:
+    depth = deepest = 0
+    for found in _TOKEN.finditer(raw):
+        token = found[0]
+        depth += 1 if token in (b"[", b"{") else -1 if token in (b"]", b"}") else 0
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _half_a_character(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +14,7 @@ from hatrack.data.records import RawRow, RowFault
 
 __all__ = ["Parquet"]
 
-_BATCH = 256
+_BATCH = 128  # a row may be as large as a page of its column says, so few are held at once
 _MOST_BYTES = 4_000_000_000  # of one row group, unpacked: more than any writer makes
 
 
@@ -64,10 +65,13 @@ def _check(file: Any, path: Path) -> None:
 
 
 def _rows(batch: Any, before: int, limit: int) -> Iterator[RawRow | RowFault]:
-    small = batch.nbytes <= limit  # then no row of it can be too long
+    if batch.nbytes <= limit:  # then no row of it can be too long
+        with contextlib.suppress(UnicodeDecodeError, OverflowError):
+            yield from [RawRow(number, cells) for number, cells in enumerate(batch.to_pylist(), before + 1)]
+            return
     for i in range(batch.num_rows):
         number, row = before + i + 1, batch.slice(i, 1)
-        if not small and row.nbytes > limit:
+        if row.nbytes > limit:
             yield too_long(number, limit)
             continue
         try:

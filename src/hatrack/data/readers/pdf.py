@@ -54,8 +54,9 @@ def _parsed(content: bytes, path: Path, limit: int) -> RawRow | RowFault:
     except subprocess.TimeoutExpired:
         return RowFault(1, f"this PDF could not be read within {_SECONDS:g} seconds")
     if ran.returncode:
-        last = ran.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
-        reason = last or f"its reader was stopped, having used more than {_MEMORY:,} bytes or {_SECONDS:g} seconds"
+        reason = ran.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
+        if not reason or reason.startswith("MemoryError"):
+            reason = f"reading it takes more than {_MEMORY:,} bytes or {_SECONDS:g} seconds"
         raise DataFileError("this PDF cannot be read", given=f"{path}: {reason}", fix="open it and print it to a new PDF")
     found = json.loads(ran.stdout)
     if found.get("full"):

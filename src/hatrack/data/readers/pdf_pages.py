@@ -48,8 +48,8 @@ def main(limit: int, memory: int, seconds: int) -> dict[str, Any]:
             return {"full": True}
     if not any(pages):
         return {"fault": "no text can be taken from this PDF; if its pages are scanned, recognise their text first"}
-    title = reader.metadata.title if reader.metadata else None
-    return {"title": _clean(str(title or "")), "sections": _sections(pages, _bookmarks(reader))}
+    title = _clean(str((reader.metadata.title if reader.metadata else None) or ""))
+    return {"title": "" if title.lower() == "untitled" else title, "sections": _sections(pages, _bookmarks(reader))}
 
 
 def _confine(memory: int, seconds: int) -> None:

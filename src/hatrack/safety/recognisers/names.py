@@ -16,35 +16,9 @@ __all__ = ["Names"]
 # "the", "Southern": they stand before the name of a place
 LEADING = re.compile(r"(?:(?:the|(?:north|south|east|west)ern) )+", re.IGNORECASE)
 
-# labels of identifiers, which a model of names takes for organisations
-LABELS = frozenset(
-    [
-        "AADHAAR",
-        "ABA",
-        "BIC",
-        "CARD",
-        "EIN",
-        "EMAIL",
-        "GSTIN",
-        "IBAN",
-        "ID",
-        "IP",
-        "ITIN",
-        "MAC",
-        "NIR",
-        "PAN",
-        "PIN",
-        "SIREN",
-        "SIRET",
-        "SSN",
-        "SWIFT",
-        "TVA",
-        "URL",
-        "UTR",
-        "VAT",
-        "ZIP",
-    ]
-)
+# labels of identifiers, which a model takes for names
+LABELS = frozenset({"AADHAAR", "BIC", "CARD", "EIN", "EMAIL", "GSTIN", "IBAN", "ID", "IP", "ITIN", "NIR", "PAN", "PIN", "PLZ", "SIREN"})
+LABELS |= {"SIRET", "SSN", "SWIFT", "TVA", "URL", "UTR", "VAT", "ZIP"}
 
 
 class Names:
@@ -77,11 +51,10 @@ class Names:
         """Findings of all models; they may overlap."""
         tagged = [] if self._tagger is None else self._tagger.find(text)
         named = [] if self._entities is None else self._entities.find(text)
-        named = [f for f in named if text[f.start : f.end].upper() not in LABELS]
         if self._tagger is not None:
             # of single words the classifier is the better judge: spaCy takes any capital letter for a name
             named = [f for f in named if f.type != "PERSON" or len(text[f.start : f.end].split()) > 1]
-        return [_place(text, finding) for finding in (*tagged, *named)]
+        return [_place(text, f) for f in (*tagged, *named) if text[f.start : f.end].upper() not in LABELS]
 
 
 def _place(text: str, finding: Finding) -> Finding:
