@@ -33,6 +33,7 @@ __all__ = ["Column", "Spool", "SpoolWriter", "column", "content_digest", "subset
 
 _ROWS, _INDEX, _ABOUT = "rows.jsonl", "index.i64", "spool.json"
 _FORMAT = 1
+_DECODER = json.JSONDecoder()
 
 ColumnName = Literal["id", "text", "label", "group"]
 
@@ -221,7 +222,7 @@ class _RowFile:
         line = os.pread(self._descriptor, length, start)
         if zlib.crc32(line) != checksum:
             raise self._damaged(f"row {position + 1} is not as it was written")
-        row, group, content = json.loads(line)
+        row, group, content = _DECODER.raw_decode(line.decode("utf-8", "surrogatepass"))[0]
         return row, group, content
 
     def _damaged(self, given: str) -> DataFileError:
