@@ -123,3 +123,14 @@ def test_an_array_of_40_mb_takes_the_memory_of_one_row(tmp_path):
     tracemalloc.stop()
     assert count == 401
     assert peak < 5_000_000
+
+
+def test_an_element_that_is_too_long_is_never_held(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_bytes(b'[{"a": "' + b"x" * 30_000_000 + b'"}, {"a": 2}]')
+    tracemalloc.start()
+    rows = list(open_rows(path, max_row_bytes=100_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert rows == [RowFault(1, "longer than 100,000 bytes (checks.max_row_bytes)"), RawRow(2, {"a": 2})]
+    assert peak < 2_000_000

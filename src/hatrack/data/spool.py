@@ -3,7 +3,7 @@
 A spool is a folder, written whole or not at all:
 
     rows.jsonl   one row a line: [row, group, content]
-    index.npy    int64 [rows + 1, 2]: where each line begins, and its CRC-32; the last line holds the end
+    index.i64    numpy int64 [rows + 1, 2]: where each line begins, and its CRC-32; behind them, where the last one ends
     spool.json   how many rows, and the digest of what they hold
 """
 
@@ -31,8 +31,9 @@ from hatrack.data.records import Example
 
 __all__ = ["Column", "Spool", "SpoolWriter", "column", "content_digest", "subset"]
 
-_ROWS, _INDEX, _ABOUT = "rows.jsonl", "index.npy", "spool.json"
+_ROWS, _INDEX, _ABOUT = "rows.jsonl", "index.i64", "spool.json"
 _FORMAT = 1
+_DECODER = json.JSONDecoder()
 
 ColumnName = Literal["id", "text", "label", "group"]
 
@@ -71,9 +72,8 @@ class SpoolWriter:
 
     def _finish(self, staging: Path) -> None:
         self._index.extend((self._end, 0))
-        index = np.frombuffer(self._index, dtype=np.int64).reshape(-1, 2)
-        np.save(staging / _INDEX, index)
-        about = {"format": _FORMAT, "rows": len(index) - 1, "digest": self._digest.hexdigest()}
+        (staging / _INDEX).write_bytes(self._index)
+        about = {"format": _FORMAT, "rows": len(self._index) // 2 - 1, "digest": self._digest.hexdigest()}
         (staging / _ABOUT).write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
@@ -199,16 +199,17 @@ class _RowFile:
             about = json.loads((folder / _ABOUT).read_bytes())
             self.rows, self.digest = int(about["rows"]), str(about["digest"])
             # an array that is not a memmap any more: numpy takes ten times as long for one item of the latter
-            self._index = np.asarray(np.load(folder / _INDEX, mmap_mode="r"))
+            self._index = np.asarray(np.memmap(folder / _INDEX, dtype=np.int64, mode="r")).reshape(-1, 2)
             self._descriptor = os.open(folder / _ROWS, os.O_RDONLY)
             weakref.finalize(self, os.close, self._descriptor)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._damaged(f"{type(error).__name__}: {error}") from error
         if about.get("format") != _FORMAT:
             raise self._damaged(f"format {about.get('format')}, not {_FORMAT}")
-        if self._index.dtype != np.int64 or self._index.shape != (self.rows + 1, 2):
+        begins = self._index[:, 0]
+        if len(begins) != self.rows + 1 or begins[0] != 0 or (np.diff(begins) <= 0).any():
             raise self._damaged(f"{_INDEX} is not that of {self.rows:,} rows")
-        if os.fstat(self._descriptor).st_size != self._index[-1, 0]:
+        if os.fstat(self._descriptor).st_size != begins[-1]:
             raise self._damaged(f"{_ROWS} is not as long as {_INDEX} says")
 
     def example(self, position: int) -> Example:
@@ -223,10 +224,10 @@ class _RowFile:
     def _read(self, position: int) -> tuple[int, str, dict[str, Any]]:
         start, checksum = self._index[position].tolist()
         length = int(self._index[position + 1, 0]) - start
-        line = os.pread(self._descriptor, length, start) if length > 0 <= start else b""
+        line = os.pread(self._descriptor, length, start)
         if zlib.crc32(line) != checksum:
             raise self._damaged(f"row {position + 1} is not as it was written")
-        row, group, content = json.loads(line)
+        row, group, content = _DECODER.raw_decode(line.decode("utf-8", "surrogatepass"))[0]
         return row, group, content
 
     def _damaged(self, given: str) -> DataFileError:

@@ -16,8 +16,9 @@ class Rule:
 
     Attributes:
         type: the type reported.
-        pattern: regular expression of the value, or of label and value with the value in the group ``v``. It must not be able to
-            run long: every repetition has an upper bound. That no letter or digit touches the match is checked outside.
+        pattern: regular expression of the value, or of label and value with the value in the group ``v``. It must not be able
+            to run long: every repetition has an upper bound, or is possessive and not refused by ``check`` afterwards. That no
+            letter or digit touches the match is checked outside.
         alone: score where none of ``words`` is near; below 0.5 the match is dropped.
         near: score where one of them is.
         words: regular expression of words that make the meaning clear.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from stdnum import bitcoin, iban, luhn
 
-__all__ = ["all_of", "card", "crypto", "date", "digit_count", "iban_code", "ip_address", "mixed", "web_address"]
+__all__ = ["card", "crypto", "date", "digit_count", "iban_code", "ip_address", "mixed"]
 
 # Issuers by first digits, with the lengths they use (ISO/IEC 7812; lists published by the card networks).
 ISSUERS = re.compile(
@@ -34,11 +34,6 @@ NOT_DIGITS = re.compile(r"\D+")
 
 def _digits(value: str) -> str:
     return NOT_DIGITS.sub("", value)
-
-
-def all_of(*checks: Callable[[str], bool]) -> Callable[[str], bool]:
-    """A value that satisfies every one of the checks."""
-    return lambda value: all(check(value) for check in checks)
 
 
 def digit_count(fewest: int, most: int) -> Callable[[str], bool]:
@@ -74,12 +69,6 @@ def ip_address(value: str) -> bool:
         return int(ipaddress.ip_address(value)) != 0 and any(character.isdigit() for character in value)
     except ValueError:
         return False
-
-
-def web_address(value: str) -> bool:
-    """There is a host with a dot in it: ``http://localhost`` leads to nobody."""
-    host = re.split(r"[/?#:]", value.split("://")[-1], maxsplit=1)[0]
-    return "." in host.strip(".")
 
 
 def date(value: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stdnum import luhn, mac
 
 from hatrack.safety.recognisers.packs.base import Pack, Rule
-from hatrack.safety.recognisers.packs.checks import card, crypto, date, digit_count, iban_code, ip_address, mixed, web_address
+from hatrack.safety.recognisers.packs.checks import card, crypto, date, digit_count, iban_code, ip_address, mixed
 
 __all__ = ["PACK", "PHONE_WORDS"]
 
@@ -35,10 +35,11 @@ COUNTRY_CODE = (
 IPV4 = r"(?:\d{1,3}\.){3}\d{1,3}"
 CARD_WORDS = r"cards?|credit|debit|cc|visa|mastercard|amex|carte|karte|kreditkarte"
 NET_WORDS = r"ip(?:v4)?|ips|host|server|gateway|router|subnet|dns|ping|client|login|addr(?:ess|esse)?"
+# A dot in the host belongs to the pattern and is no check afterwards: a long match that is refused is a long way lost.
+URL_HOST = r"(?=(?:[^\s/?#@]{1,64}@)?[^\s/?#:.@]{1,63}\.[^\s/?#:.])"
 # a punctuation mark belongs to an address of the web only when something follows
 URL_EDGE = r"[.,;:!?)\]]"
 URL_INSIDE = r"[^\s<>\"'|\\^`{}.,;:!?)\]]"
-URL_STARTS = ("://", "www.", "WWW.")
 
 PACK = Pack(
     None,
@@ -51,10 +52,9 @@ PACK = Pack(
         ),
         Rule(
             "URL",
-            rf"(?i:(?:https?|ftp)://|www\.)(?:{URL_INSIDE}++|{URL_EDGE}++(?={URL_INSIDE}))++",
-            0.9,
-            check=web_address,
-            needs=URL_STARTS,
+            rf"(?i:(?:https?|ftp)://|www\.){URL_HOST}(?:{URL_INSIDE}++|{URL_EDGE}++(?={URL_INSIDE}))++",
+            alone=0.9,
+            needs=("://", "www.", "WWW."),
         ),
         # small numbers with dots are clauses and versions unless a word says otherwise
         Rule("IP_ADDRESS", rf"{IPV4}", near=0.8, words=NET_WORDS, check=ip_address),
@@ -62,7 +62,7 @@ PACK = Pack(
         Rule("IP_ADDRESS", r"(?<!:)(?:[0-9A-Fa-f]{1,4}:{1,2}){1,7}[0-9A-Fa-f]{1,4}(?!:)", 0.8, check=ip_address, needs=(":",)),
         Rule(
             "MAC_ADDRESS",
-            r"[0-9A-Fa-f]{2}([:\-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}",
+            r"(?<![0-9A-Fa-f][:\-])[0-9A-Fa-f]{2}([:\-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![:\-][0-9A-Fa-f])",
             alone=0.85,
             check=mac.is_valid,
             needs=(":", "-"),
@@ -80,7 +80,7 @@ PACK = Pack(
         Rule("IBAN_CODE", r"[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?", alone=1.0, check=iban_code, digits=8),
         Rule("CRYPTO", r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,71}", alone=1.0, check=crypto, needs=("1", "3")),
         Rule("CRYPTO", r"0x[0-9a-fA-F]{40}", alone=0.9, needs=("0x",)),
-        Rule("DATE_OF_BIRTH", rf"{BORN}[\s:\-]{{0,4}}(?i:is |was )?(?P<v>{DATE})", alone=0.9, check=date, digits=5),
+        Rule("DATE_OF_BIRTH", rf"{BORN}[\s:\-]{{0,4}}(?i:is |was )?(?P<v>{DATE})", alone=0.9, check=date, digits=4),
         Rule(
             "PHONE_NUMBER",
             rf"\+{COUNTRY_CODE}(?:[ .\-/]{{0,2}}\(?\d{{1,5}}\)?){{2,7}}",
