@@ -66,10 +66,10 @@ class Steps:
         repeated = record is None
         if record is None:
             with staged_folder(folder) as staging:
-                counts = build(staging)
-                record = StepRecord(step=name, parameters=parameters, counts=counts)
-                saved = {"key": key, "record": record.model_dump(mode="json")}
-                (staging / _RECORD).write_text(canonical_json(saved), encoding="utf-8")
+                saved = canonical_json({"key": key, "record": {"step": name, "parameters": parameters, "counts": build(staging)}})
+                (staging / _RECORD).write_text(saved, encoding="utf-8")
+            # read back, so that a record is the same to the order of its keys whether the step was done now or before
+            record = StepRecord.model_validate(json.loads(saved)["record"])
         else:
             os.utime(folder)  # still in use: see tidy
         done = Done(folder, key, record, repeated)
