@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 import shutil
 import sys
 import textwrap
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     # Notices of the libraries to their own developers; a user can do nothing about them.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|torch|peft|accelerate")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says at import which kernels it would like to download
     try:
         _dispatch(given)
     except HatrackError as error:
