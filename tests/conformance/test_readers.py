@@ -217,9 +217,10 @@ def test_open_rows_finds_the_reader_by_the_ending_in_any_case_or_by_name(name, t
         list(open_rows(other))
 
 
-def sound(rows):
+def sound(name, rows):
     numbers = [row.number for row in rows]
-    assert numbers == sorted(set(numbers))
+    # a line of captions may hold the turns of several voices
+    assert numbers == sorted(numbers if name == "webvtt" else set(numbers))
     assert all(number >= 1 for number in numbers)
     for row in rows:
         assert isinstance(row, RawRow | RowFault)
@@ -236,7 +237,7 @@ def test_garbage_never_raises_anything_but_a_clear_refusal_of_the_file(name):
     @given(content=st.binary(max_size=400), limit=st.sampled_from([20, 1000]), begins=st.booleans())
     def check(content, limit, begins):
         with contextlib.suppress(DataFileError):
-            sound(read(name, (READERS.get(name).magic if begins else b"") + content, limit))
+            sound(name, read(name, (READERS.get(name).magic if begins else b"") + content, limit))
 
     check()
 
@@ -253,7 +254,7 @@ def test_damage_in_a_good_file_never_raises_anything_else(name):
     )
     def check(at, bad, cut):
         with contextlib.suppress(DataFileError):
-            sound(read(name, content[:at] + bad + content[at + cut :]))
+            sound(name, read(name, content[:at] + bad + content[at + cut :]))
 
     check()
 
@@ -263,4 +264,4 @@ def test_a_file_that_ends_too_early_never_raises_anything_else(name):
     content = good(name)
     for end in range(0, len(content), max(1, len(content) // examples(name))):
         with contextlib.suppress(DataFileError):
-            sound(read(name, content[:end]))
+            sound(name, read(name, content[:end]))

@@ -98,3 +98,13 @@ def test_the_upper_third_of_a_causal_base_is_adapted(tmp_path, tiny_causal, tiny
         folder.mkdir()
         write_project(data, folder, "first", str(base))
         assert yaml.safe_load((folder / "hatrack.yaml").read_text())["adapters"]["first"].get("last_layers") == layers
+
+
+def test_a_file_of_faults_is_refused_with_the_first_of_them(tmp_path, tiny_causal):
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"a": \n[]\n')
+    with pytest.raises(DataFileError, match="none of the first 2 rows") as refused:
+        write_project(data, tmp_path, "first", str(tiny_causal))
+    assert "row 1: not valid JSON" in refused.value.given
+    assert "row 2: a JSON object is needed" in refused.value.given
+    assert not (tmp_path / "hatrack.yaml").exists()

@@ -17,7 +17,7 @@ from hatrack.core.names import NAME_RULE, valid_name
 from hatrack.data.detect import detect
 from hatrack.data.layouts.base import LAYOUTS
 from hatrack.data.readers.base import open_rows
-from hatrack.data.records import RawRow
+from hatrack.data.records import RawRow, RowFault
 from hatrack.models.loading import open_base
 
 __all__ = ["guess_adapter", "write_project"]
@@ -53,10 +53,14 @@ def write_project(data: Path, folder: Path, name: str, base: str) -> tuple[Path,
     if not valid_name(name) or name == "base":
         raise ConfigError("this cannot be the name of an adapter", given=repr(name), allowed=NAME_RULE)
     guess = detect(data)
-    rows = [row.columns for row in itertools.islice(open_rows(data, layout_name=guess.layout), _LOOK) if isinstance(row, RawRow)]
+    first = list(itertools.islice(open_rows(data, layout_name=guess.layout), _LOOK))
+    rows = [row.columns for row in first if isinstance(row, RawRow)]
     if not rows:
+        faults = [f"row {row.number}: {row.reason}" for row in first if isinstance(row, RowFault)]
         raise DataFileError(
-            "no row of this file can be read", given=f"{data} {guess.reason}", fix="hatrack check says what is wrong with each"
+            f"none of the first {len(first)} rows of this file can be used",
+            given=f"{data}, {'; '.join(faults[:3])}",
+            fix="correct the file",
         )
     files = open_base(base)
     adapter, words = guess_adapter(rows, files.kind == "encoder", guess.layout)
