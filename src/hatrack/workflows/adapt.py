@@ -111,11 +111,17 @@ class Workbench:
         if known is not None and not again and known.test_digest == prepared.record.test_digest:
             self.console.print(f"{manifest.name}@{manifest.version} was evaluated on these very rows already; that report is used")
             return known
+        report = self.measure(manifest, prepared)
+        self.registry.add_report(manifest, report)
+        return report
+
+    def measure(self, manifest: Manifest, prepared: Prepared) -> EvalReport:
+        """Measure a version against the base; the report is not kept."""
         if self.host is None:
             self.host = ModelHost(self.files)
         if manifest.digest not in self.host.adapters:
             self.host.attach(manifest.digest, self.registry.folder(manifest))
-        report = evaluate_adapter(
+        return evaluate_adapter(
             self.host,
             manifest.name,
             manifest.digest,
@@ -126,8 +132,6 @@ class Workbench:
             manifest.seed,
             lambda line: self.console.print(f"[dim]{manifest.name}: {line}[/dim]"),
         )
-        self.registry.add_report(manifest, report)
-        return report
 
 
 def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
