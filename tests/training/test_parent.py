@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from conftest import label_rows, write_jsonl
 from hatrack.core.errors import AdapterMismatch, AdapterNotFound, TrainingError
@@ -78,6 +79,13 @@ def test_training_starts_at_the_parent_and_the_parent_is_the_reference(project):
         from hatrack.models.likelihood import log_likelihoods
 
         assert torch.allclose(torch.tensor(before).double(), log_likelihoods(host.module, items[0].texts)[:, 0], atol=1e-3)
+
+
+def test_a_run_that_hardly_learns_ends_where_the_parent_was(project):
+    bench = rewrite(project, train={**LEARN, "epochs": 1, "learning_rate": 1e-7})
+    manifest = bench.train("aligned", bench.prepare("aligned"))
+    weights = [load_file(bench.registry.folder(m) / "adapter_model.safetensors") for m in (bench.registry.resolve("speech"), manifest)]
+    assert all(torch.allclose(weights[0][key], weights[1][key], atol=1e-5) for key in weights[0])
 
 
 def test_a_fresh_adapter_has_the_base_as_its_reference_whatever_it_has_learned_since(project):
