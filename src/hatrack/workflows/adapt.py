@@ -116,11 +116,13 @@ class Workbench:
         return report
 
     def measure(self, manifest: Manifest, prepared: Prepared) -> EvalReport:
-        """Measure a version against the base; the report is not kept."""
+        """Measure a version against the base, and the parent it was trained on from; the report is not kept."""
         if self.host is None:
             self.host = ModelHost(self.files)
-        if manifest.digest not in self.host.adapters:
-            self.host.attach(manifest.digest, self.registry.folder(manifest))
+        parent = self.registry.find(manifest.config["parent"]) if "parent" in manifest.config else None
+        for version in filter(None, (manifest, parent)):
+            if version.digest not in self.host.adapters:
+                self.host.attach(version.digest, self.registry.folder(version))
         return evaluate_adapter(
             self.host,
             manifest.name,
@@ -131,6 +133,7 @@ class Workbench:
             self.config.gate,
             manifest.seed,
             lambda line: self.console.print(f"[dim]{manifest.name}: {line}[/dim]"),
+            parent.digest if parent else None,
         )
 
 

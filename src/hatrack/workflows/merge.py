@@ -124,8 +124,7 @@ def re_evaluate(bench: Workbench, manifest: Manifest) -> dict[str, tuple[EvalRep
         Parent's name to the report of the merged version and, where there is one, the parent's own on the same rows.
     """
     found: dict[str, tuple[EvalReport, EvalReport | None]] = {}
-    known = {m.digest: m for name in bench.registry.names() for m in bench.registry.versions(name)}
-    for parent in (known[digest] for digest in manifest.parents if digest in known):
+    for parent in filter(None, (bench.registry.find(digest) for digest in manifest.parents)):
         if parent.name not in bench.config.adapters:
             bench.console.print(f"[yellow]{parent.name} is not in hatrack.yaml; not measured on its rows[/yellow]")
             continue
