@@ -49,6 +49,12 @@ def test_other_weights_alone_are_a_patch(registry, tmp_path):
     assert added(registry, tmp_path / "b", weights="other").version == "1.0.1"
 
 
+def test_a_version_is_found_by_its_digest_under_whatever_name(registry, tmp_path):
+    first = added(registry, tmp_path / "a")
+    assert registry.find(first.digest) == first
+    assert registry.find("0" * 64) is None
+
+
 def test_the_same_digest_is_stored_once(registry, tmp_path):
     first = added(registry, tmp_path / "a")
     again = added(registry, tmp_path / "b")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from conftest import label_rows, write_jsonl
 from hatrack.core.errors import AdapterMismatch, AdapterNotFound, TrainingError
@@ -20,14 +21,14 @@ LEARN = {"epochs": 3, "batch_size": 8, "max_length": 64, "learning_rate": 0.01, 
 
 def preferences(count=60, seed=0):
     rows = label_rows(count, seed=seed)
-    return [{"id": r["id"], "prompt": r["text"], "chosen": f"it is {r['label']}", "rejected": "one two three"} for r in rows]
+    return [{"id": r["id"], "prompt": r["text"], "chosen": "one two three", "rejected": f"it is {r['label']}"} for r in rows]
 
 
 @pytest.fixture
 def project(tmp_path, tiny_causal):
     """``speech`` is trained and registered; ``aligned`` names it as its parent."""
     root = tmp_path / "project"
-    asked = [{"id": r["id"], "prompt": r["text"], "response": f"it is {r['label']}"} for r in label_rows(60)]
+    asked = [{"id": r["id"], "prompt": r["text"], "response": "one two three"} for r in label_rows(60)]
     write_jsonl(root / "asked.jsonl", asked)
     write_jsonl(root / "pairs.jsonl", preferences())
     one = {"r": 4, "alpha": 8, "train": LEARN}
@@ -80,6 +81,13 @@ def test_training_starts_at_the_parent_and_the_parent_is_the_reference(project):
         assert torch.allclose(torch.tensor(before).double(), log_likelihoods(host.module, items[0].texts)[:, 0], atol=1e-3)
 
 
+def test_a_run_that_hardly_learns_ends_where_the_parent_was(project):
+    bench = rewrite(project, train={**LEARN, "epochs": 1, "learning_rate": 1e-7})
+    manifest = bench.train("aligned", bench.prepare("aligned"))
+    weights = [load_file(bench.registry.folder(m) / "adapter_model.safetensors") for m in (bench.registry.resolve("speech"), manifest)]
+    assert all(torch.allclose(weights[0][key], weights[1][key], atol=1e-5) for key in weights[0])
+
+
 def test_a_fresh_adapter_has_the_base_as_its_reference_whatever_it_has_learned_since(project):
     bench = rewrite(project, parent=None)
     adapted, trainee, items = started(bench)
@@ -111,8 +119,20 @@ def test_each_loss_makes_the_better_answers_likelier_than_the_base_does(project,
     _, report, passed = adapt(bench, "aligned")
     assert report.metric == "preference_accuracy"
     assert report.system("adapter").scores["reward_accuracy"].value > 0.9
-    assert report.system("base").scores["reward_accuracy"].value == 0.5
-    assert passed or report.system("base").scores["preference_accuracy"].value > 0.9
+    assert report.system(report.systems[-2].name).scores["reward_accuracy"].value == 0.5, "the reference gains nothing over itself"
+    assert passed or report.system(report.best_base).scores["preference_accuracy"].value > 0.9
+
+
+def test_a_stacked_adapter_must_beat_its_parent_and_not_the_base_alone(project):
+    bench = rewrite(project, train={**LEARN, "epochs": 1, "learning_rate": 1e-7})
+    _, report, passed = adapt(bench, "aligned")
+    assert [system.name for system in report.systems] == ["base", "base-parent", "adapter"]
+    scores = {system.name: system.scores["preference_accuracy"].value for system in report.systems}
+    assert scores["adapter"] == scores["base-parent"] > scores["base"]
+    assert report.comparison("preference_accuracy", "base").significant_gain
+    assert report.best_base == "base-parent"
+    assert not passed, "it learned nothing beyond its parent"
+    assert report.system("base-parent").scores["reward_accuracy"].value == 0.5
 
 
 def test_a_parent_with_other_options_is_refused_before_the_base_is_loaded(project):

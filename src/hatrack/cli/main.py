@@ -29,6 +29,8 @@ COMMANDS = {
     "rollback": "Give the title back to the champion before.",
     "versions": "List adapters and their versions.",
     "diff": "Show what differs between two versions.",
+    "merge": "Make one adapter of several, and measure it on the rows of each.",
+    "delta": "Keep a fully tuned model as a difference to its base, bit for bit.",
     "ask": "Ask an adapter one question.",
     "chat": "Talk with an adapter.",
     "classify": "Label every text of a file.",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from hatrack.core.config_prepare import PrepareSettings
+from hatrack.core.config_trainer import TrainerNames, with_trainer_names
 from hatrack.core.names import BASE, NAME_RULE, valid_name
 from hatrack.core.strict import Strict
 
@@ -114,6 +115,12 @@ class AdapterConfig(Strict):
     split: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="Shares of train, validation and test.")
     checks: Checks = Field(Checks(), description="Limits beyond which the data is refused.")
     train: TrainSettings = Field(TrainSettings(), description="The training loop.")
+    trainer: TrainerNames = Field(TrainerNames(), description="The training loop, by the names of transformers' TrainingArguments.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_of_the_trainer(cls, value: Any) -> Any:
+        return with_trainer_names(value) if isinstance(value, dict) else value
 
     @field_validator("data", mode="before")
     @classmethod

@@ -15,7 +15,7 @@ from hatrack.evaluation.gate import judge
 from hatrack.evaluation.likelihood import LIKELIHOOD_TASKS, score_systems
 from hatrack.evaluation.metrics.base import METRICS, Answers, Metric
 from hatrack.evaluation.statistics import bca_interval, mcnemar_p
-from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, SystemOutput, percentile, run_systems
+from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, PARENT, SystemOutput, percentile, run_systems
 from hatrack.models.host import ModelHost
 
 __all__ = ["evaluate_adapter"]
@@ -34,8 +34,13 @@ def evaluate_adapter(
     rules: GateRules,
     seed: int,
     report: Callable[[str], None] = lambda line: None,
+    parent: str | None = None,
 ) -> EvalReport:
     """Measure the attached adapter ``key`` (its digest) and its base on ``test``.
+
+    Args:
+        parent: key of the attached adapter that ``key`` was trained on from. It is one more base figure to beat, else
+            the parent's merit would pass for the adapter's own.
 
     Raises:
         EvaluationError: no rows, or a gate metric that does not apply.
@@ -44,9 +49,9 @@ def evaluate_adapter(
         raise EvaluationError("there are no test rows to evaluate on", fix="give data.test, or more rows to split off")
     card = host.adapters[key].card
     by_likelihood = card.task in LIKELIHOOD_TASKS
-    outputs = score_systems(host, key, test, report) if by_likelihood else run_systems(host, key, test, train, report)
+    outputs = score_systems(host, key, test, report, parent) if by_likelihood else run_systems(host, key, test, train, report, parent)
     expected = tuple(_expected(example) for example in test)
-    reference = outputs[0].likelihoods
+    reference = next((o for o in outputs if o.name == PARENT), outputs[0]).likelihoods
     answers = {o.name: Answers(o.answers, expected, card.labels, card.answer_schema, o.likelihoods, reference) for o in outputs}
     metrics = [m for m in (METRICS.get(name)() for name in METRICS.names()) if m.applies(answers[ADAPTER])]
     gate_metric = rules.metric or _GATED.get(card.task, "accuracy")

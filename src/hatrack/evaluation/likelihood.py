@@ -10,7 +10,7 @@ import numpy as np
 from hatrack.core.names import BASE
 from hatrack.data.records import Example
 from hatrack.evaluation.metrics.base import Rows
-from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, SystemOutput
+from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, PARENT, SystemOutput
 from hatrack.models.host import ModelHost
 from hatrack.models.likelihood import log_likelihoods
 from hatrack.models.render import ChatRenderer, Rendered
@@ -31,12 +31,15 @@ def _prefer(renderer: ChatRenderer, example: Example, max_length: int) -> tuple[
 LIKELIHOOD_TASKS: dict[str, Texts] = {"complete": _complete, "prefer": _prefer}
 
 
-def score_systems(host: ModelHost, key: str, test: Sequence[Example], report: Callable[[str], None]) -> list[SystemOutput]:
-    """The log-probabilities that the base and the adapter ``key`` give to the texts of ``test``."""
+def score_systems(
+    host: ModelHost, key: str, test: Sequence[Example], report: Callable[[str], None], parent: str | None = None
+) -> list[SystemOutput]:
+    """The log-probabilities that the base, the adapter's parent if it has one, and the adapter ``key`` give to the texts of ``test``."""
     card = host.adapters[key].card
     texts = [LIKELIHOOD_TASKS[card.task](host.renderer, example, card.max_length) for example in test]
     outputs = []
-    for name, description, adapter in (("base", "base, same text", BASE), (ADAPTER, "adapter", key)):
+    sides = [("base", "base, same text", BASE), *([(PARENT, "parent, same text", parent)] if parent else []), (ADAPTER, "adapter", key)]
+    for name, description, adapter in sides:
         report(f"{description}: {len(test)} rows")
         with host.using(adapter):
             likelihoods = _scored(host, texts)

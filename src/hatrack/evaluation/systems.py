@@ -20,9 +20,10 @@ from hatrack.models.host import ModelHost
 from hatrack.models.label_scoring import build_trie, score_labels
 from hatrack.models.render import ChatRenderer
 
-__all__ = ["ADAPTER", "SystemOutput", "percentile", "run_systems"]
+__all__ = ["ADAPTER", "LATENCY_ROWS", "PARENT", "SystemOutput", "percentile", "run_systems"]
 
 ADAPTER = "adapter"
+PARENT = "base-parent"  # what an adapter was trained on from; a base figure like the others
 LATENCY_ROWS = 20
 
 Prompt = Callable[[Example], tuple[Message, ...]]
@@ -56,11 +57,16 @@ class _System:
 
 
 def run_systems(
-    host: ModelHost, key: str, test: Sequence[Example], train: Sequence[Example], report: Callable[[str], None]
+    host: ModelHost,
+    key: str,
+    test: Sequence[Example],
+    train: Sequence[Example],
+    report: Callable[[str], None],
+    parent: str | None = None,
 ) -> list[SystemOutput]:
     """Let the adapter ``key`` and the base answer ``test``. ``train`` is what a base classifier may take centroids from."""
     card = host.adapters[key].card
-    systems = _encoder_systems(host, key, train) if card.task == "classify" else _causal_systems(host, key, card)
+    systems = _encoder_systems(host, key, train) if card.task == "classify" else _causal_systems(host, key, card, parent)
     outputs = []
     for system in systems:
         report(f"{system.description}: {len(test)} rows")
@@ -85,15 +91,17 @@ def run_systems(
     return outputs
 
 
-def _causal_systems(host: ModelHost, key: str, card: AdapterCard) -> list[_System]:
+def _causal_systems(host: ModelHost, key: str, card: AdapterCard, parent: str | None) -> list[_System]:
     if card.task == "instruct":
         return [
             _System("base", "base, same prompt", BASE, False, _generating(host, card, _asked)),
+            *([_System(PARENT, "parent, same prompt", parent, False, _generating(host, card, _asked))] if parent else []),
             _System(ADAPTER, "adapter", key, False, _generating(host, card, _asked)),
         ]
     plain, listed = _classifying(card.system), _classifying(_listing(card))
     base_scores = _LabelScores(host, card)
     return [
+        *([_System(PARENT, "parent, each label scored", parent, True, _scoring(host, card, plain))] if parent else []),
         _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
         _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed, base_scores)),
         _System("base-calibrated", "base, each label scored against no text", BASE, True, _calibrated(host, card, listed, base_scores)),

@@ -80,6 +80,12 @@ class Registry:
             raise self._unknown(name)
         return [_record(Manifest, row.manifest) for row in rows]
 
+    def find(self, digest: str) -> Manifest | None:
+        """The version with this digest, under whatever name, if it is registered here."""
+        with self._session() as session:
+            row = session.scalars(select(VersionRow).where(VersionRow.digest == digest).order_by(VersionRow.id)).first()
+        return _record(Manifest, row.manifest) if row else None
+
     def resolve(self, reference: str) -> Manifest:
         """``legal`` (its champion, else its newest version), ``legal@1.2.0``, ``legal@champion``, ``legal@latest``.
 

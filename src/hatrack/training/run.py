@@ -136,7 +136,7 @@ def train_adapter(
             fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
         )
     options = method.options.model_validate(config.options)
-    rate = config.train.learning_rate or method.learning_rate(files.kind)
+    rate = config.train.learning_rate or method.learning_rate(files.kind) * objective.rate_scale
     acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"), parent)
     template = ChatRenderer(files.tokenizer, files.stop_ids).template_hash if files.kind == "causal" else text_template_hash()
     run = runs / run_key(name, files.fingerprint, template, prepared.record.digest, acts)

@@ -116,11 +116,19 @@ class Workbench:
         if known is not None and not again and known.test_digest == prepared.record.test_digest:
             self.console.print(f"{manifest.name}@{manifest.version} was evaluated on these very rows already; that report is used")
             return known
+        report = self.measure(manifest, prepared)
+        self.registry.add_report(manifest, report)
+        return report
+
+    def measure(self, manifest: Manifest, prepared: Prepared) -> EvalReport:
+        """Measure a version against the base, and the parent it was trained on from; the report is not kept."""
         if self.host is None:
             self.host = ModelHost(self.files)
-        if manifest.digest not in self.host.adapters:
-            self.host.attach(manifest.digest, self.registry.folder(manifest))
-        report = evaluate_adapter(
+        parent = self.registry.find(manifest.config["parent"]) if "parent" in manifest.config else None
+        for version in filter(None, (manifest, parent)):
+            if version.digest not in self.host.adapters:
+                self.host.attach(version.digest, self.registry.folder(version))
+        return evaluate_adapter(
             self.host,
             manifest.name,
             manifest.digest,
@@ -130,9 +138,8 @@ class Workbench:
             self.config.gate,
             manifest.seed,
             lambda line: self.console.print(f"[dim]{manifest.name}: {line}[/dim]"),
+            parent.digest if parent else None,
         )
-        self.registry.add_report(manifest, report)
-        return report
 
 
 def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:

@@ -12,11 +12,17 @@ from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_c
 
 def run(
     names: Annotated[list[str] | None, typer.Argument(help="Adapters of hatrack.yaml; none: all of them.")] = None,
+    axolotl: Annotated[Path | None, typer.Option(help="Take over this Axolotl config.yml as hatrack.yaml first.")] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="With --axolotl: train in spite of keys that have no counterpart.")] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
     from hatrack.workflows.adapt import Workbench
 
+    if axolotl is not None:
+        from hatrack.workflows.take_over import take_over
+
+        take_over(axolotl, project, progress_console(), accept=accept)
     bench = Workbench.open(project, progress_console())
     chosen = names or list(bench.config.adapters)
     for name in chosen:

@@ -27,7 +27,7 @@ class Answers:
         answer_schema: JSON schema that answers must satisfy, if any.
         likelihoods: ``[n, texts, 2]`` where a system is measured by how likely it finds given texts (one for complete,
             the better and the worse answer for prefer): the log-probability in nats and the number of tokens.
-        reference: the same of the unadapted base.
+        reference: the same of what the adapter was trained on from: its parent, else the base.
     """
 
     given: Sequence[str]

@@ -49,9 +49,9 @@ class PreferenceAccuracy:
 
 
 class RewardAccuracy:
-    """Share of pairs whose better answer gained more log-probability over the base than the worse one.
+    """Share of pairs whose better answer gained more log-probability over the reference than the worse one.
 
-    That gain is the implicit reward of Rafailov et al. 2023 (eq. 5, up to its factor). A tie counts half: the base,
+    That gain is the implicit reward of Rafailov et al. 2023 (eq. 5, up to its factor). A tie counts half: the reference,
     which gains nothing over itself, has 0.5, which is chance.
     """
 

@@ -59,6 +59,7 @@ class Objective(Protocol):
     """One task, for one kind of base."""
 
     kind: Kind
+    rate_scale: float  # times the method's own learning rate, where the config names none
 
     def items(self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles) -> tuple[list[Item], list[Item]]:
         """Training and validation rows.

@@ -23,6 +23,7 @@ class Instruct:
     """Prompt to text: every assistant turn carries loss."""
 
     kind: Kind = "causal"
+    rate_scale = 1.0
 
     def items(self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles) -> tuple[list[Item], list[Item]]:
         renderer = ChatRenderer(files.tokenizer, files.stop_ids)

@@ -22,6 +22,7 @@ class Classify:
     """Text to one of the labels."""
 
     kind: Kind = "encoder"
+    rate_scale = 1.0
 
     def items(self, prepared: Prepared, config: AdapterConfig, files: BaseModelFiles) -> tuple[list[Item], list[Item]]:
         tokenizer: Any = files.tokenizer

@@ -1,0 +1,1 @@
+"""A fully tuned model as its difference to the base."""

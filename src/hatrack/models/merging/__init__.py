@@ -1,0 +1,1 @@
+"""Several LoRA adapters of one base made into one."""

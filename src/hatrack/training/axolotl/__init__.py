@@ -1,0 +1,1 @@
+"""Axolotl's config files, read into Hatrack's."""

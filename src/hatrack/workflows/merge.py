@@ -1,0 +1,251 @@
+"""Registered adapters to a new version made of them: check that they fit, merge, prove the arithmetic, register, measure."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hatrack.core.atomic import STAGING, storage_errors
+from hatrack.core.digest import canonical_json, sha256_json
+from hatrack.core.errors import AdapterBroken, AdapterMismatch, ConfigError
+from hatrack.core.lineage import DataRecord, EvalReport, Manifest
+from hatrack.core.names import BASE, NAME_RULE, valid_name
+from hatrack.models.adapters.folder import PROBE, AdapterCard, read_card, read_tensors
+from hatrack.models.adapters.lora import LoraWeights, read_lora
+from hatrack.models.adapters.probe import verify_probe, write_probe
+from hatrack.models.causal import last_logits
+from hatrack.models.loading import load_module
+from hatrack.models.merging.adapter import MergedAdapter, folded_in, merge_adapters, write_lora
+from hatrack.models.merging.base import MERGERS, Merger
+from hatrack.registry.manifest import build_manifest
+from hatrack.workflows.adapt import Workbench
+
+__all__ = ["MergeRequest", "merge", "parse_parts", "re_evaluate"]
+
+
+@dataclass(frozen=True)
+class MergeRequest:
+    """What is to be merged, and how.
+
+    Attributes:
+        parts: references of registered versions with their weights.
+        rank: of the result; None for the merger's own choice.
+        density: share of entries that ties and dare keep.
+    """
+
+    name: str
+    parts: tuple[tuple[str, float], ...]
+    merger: str
+    rank: int | None = None
+    density: float = 0.5
+    seed: int = 13
+
+
+@dataclass(frozen=True)
+class _Part:
+    manifest: Manifest
+    folder: Path
+    card: AdapterCard
+    weights: LoraWeights
+    weight: float
+
+
+def parse_parts(texts: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """``legal@1.0.0=0.7`` to a reference and a weight; without a weight, each counts 1.
+
+    Raises:
+        ConfigError: a weight that is no number, or zero.
+    """
+    parts = []
+    for text in texts:
+        reference, _, number = text.partition("=")
+        try:
+            weight = float(number or 1)
+        except ValueError:
+            weight = 0.0
+        if weight == 0.0 or not abs(weight) < 1e6:
+            raise ConfigError("a weight must be a number other than 0", given=text, allowed="NAME@VERSION=0.5")
+        parts.append((reference, weight))
+    return tuple(parts)
+
+
+def merge(bench: Workbench, request: MergeRequest) -> Manifest:
+    """Merge and register; the parents' digests are kept in the manifest.
+
+    Raises:
+        AdapterNotFound: no such version. ConfigError: the request cannot be fulfilled as written.
+        AdapterMismatch: the adapters belong to different bases, templates or tasks, or are no LoRA.
+        AdapterBroken: merging one adapter alone with weight 1 does not give it back (F21).
+    """
+    merger = MERGERS.get(request.merger)()
+    _check_request(request, merger)
+    start = time.monotonic()
+    parts = [_part(bench, reference, weight) for reference, weight in request.parts]
+    _check_fit(bench, parts)
+    module: Any = load_module(bench.files)
+    for part in parts:
+        bench.console.print(f"[dim]{request.name}: {part.manifest.name}@{part.manifest.version} alone comes out as it went in?[/dim]")
+        _check_identity(merger, part, module)
+    merged = merge_adapters(
+        merger, [part.weights for part in parts], [part.weight for part in parts], request.rank, request.density, request.seed
+    )
+    state = bench.project.state
+    with storage_errors(state), tempfile.TemporaryDirectory(dir=state, prefix=STAGING) as staging:
+        folder = Path(staging)
+        _write(folder, bench, parts, merged, module)
+        manifest = build_manifest(
+            bench.registry,
+            request.name,
+            folder,
+            base=bench.config.base,
+            base_fingerprint=bench.files.fingerprint,
+            template_hash=parts[0].manifest.template_hash,
+            behaviour=_behaviour(request, merger, parts, merged),
+            data=_data(parts),
+            training={
+                "seconds": round(time.monotonic() - start, 2),
+                "trained_parameters": float(sum(a.numel() + b.numel() for a, b in merged.weights.layers.values())),
+                "kept_energy": round(merged.kept, 6),
+            },
+            libraries=parts[0].manifest.libraries,
+            parents=tuple(part.manifest.digest for part in parts),
+        )
+        return bench.registry.add(manifest, folder)
+
+
+def re_evaluate(bench: Workbench, manifest: Manifest) -> dict[str, tuple[EvalReport, EvalReport | None]]:
+    """Measure a merged version on the test rows of every parent whose data are in this project.
+
+    Returns:
+        Parent's name to the report of the merged version and, where there is one, the parent's own on the same rows.
+    """
+    found: dict[str, tuple[EvalReport, EvalReport | None]] = {}
+    for parent in filter(None, (bench.registry.find(digest) for digest in manifest.parents)):
+        if parent.name not in bench.config.adapters:
+            bench.console.print(f"[yellow]{parent.name} is not in hatrack.yaml; not measured on its rows[/yellow]")
+            continue
+        prepared = bench.prepare(parent.name)
+        own = bench.registry.report(parent)
+        same_rows = own if own is not None and own.test_digest == prepared.record.test_digest else None
+        found[parent.name] = (bench.measure(manifest, prepared), same_rows)
+    # the newest report is the one that promote reads: a failed one must not hide behind a passed one
+    for report, _ in sorted(found.values(), key=lambda pair: not pair[0].passed):
+        bench.registry.add_report(manifest, report)
+    return found
+
+
+def _check_request(request: MergeRequest, merger: Merger) -> None:
+    faults = []
+    if not valid_name(request.name) or request.name == BASE:
+        faults.append(f"the new name must have the form {NAME_RULE} and not be 'base' (given: {request.name!r})")
+    if len({reference for reference, _ in request.parts}) < len(request.parts) or not request.parts:
+        faults.append("name each adapter once, and at least one")
+    if request.rank is not None and (not merger.takes_rank or request.rank < 1):
+        faults.append(f"{merger.name} takes no --rank" if not merger.takes_rank else f"--rank must be 1 or more (given: {request.rank})")
+    if merger.takes_density and not 0 < request.density <= 1:
+        faults.append(f"--density must be above 0 and at most 1 (given: {request.density:g})")
+    if faults:
+        raise ConfigError("this cannot be merged as asked", faults=tuple(faults), fix="see `hatrack merge --help`")
+
+
+def _part(bench: Workbench, reference: str, weight: float) -> _Part:
+    manifest = bench.registry.resolve(reference)
+    folder = bench.registry.folder(manifest)
+    card = read_card(folder)
+    if card.task == "classify":
+        raise AdapterMismatch(
+            "class vectors of a classifier on an encoder cannot be added", given=reference, allowed="adapters on a base that generates text"
+        )
+    return _Part(manifest, folder, card, read_lora(folder), weight)
+
+
+def _check_fit(bench: Workbench, parts: Sequence[_Part]) -> None:
+    first = parts[0]
+    here = first.manifest.model_copy(update={"base_fingerprint": bench.files.fingerprint})
+    for part in parts:
+        differ = [
+            (what, str(mine)[:60], str(other)[:60])
+            for what, mine, other in (
+                ("base model", part.manifest.base_fingerprint[:12], here.base_fingerprint[:12]),
+                ("chat template", part.manifest.template_hash[:12], here.template_hash[:12]),
+                ("task", part.card.task, first.card.task),
+                ("system prompt", part.card.system, first.card.system),
+                ("answer schema", canonical_json(part.card.answer_schema), canonical_json(first.card.answer_schema)),
+            )
+            if mine != other
+        ]
+        if differ:
+            what, mine, other = differ[0]
+            raise AdapterMismatch(
+                f"{part.manifest.name}@{part.manifest.version} has another {what}; one adapter cannot stand for both",
+                given=mine,
+                allowed=other,
+                fix="merge adapters of one base, template, task and system prompt",
+            )
+
+
+def _check_identity(merger: Merger, part: _Part, module: Any) -> None:
+    alone = merge_adapters(merger, [part.weights], [1.0], None, density=1.0, seed=0)
+    with folded_in(module, alone.weights.layers):
+        try:
+            verify_probe(part.folder, lambda inputs: last_logits(module, inputs))
+        except AdapterBroken as error:
+            raise AdapterBroken(
+                f"{part.manifest.name}@{part.manifest.version} merged alone with weight 1 does not give itself back",
+                given=error.given,
+                allowed=error.allowed,
+                fix="it is not of the form this merger understands; leave it out",
+            ) from error
+
+
+def _write(folder: Path, bench: Workbench, parts: Sequence[_Part], merged: MergedAdapter, module: Any) -> None:
+    labels = tuple(sorted({label for part in parts for label in part.card.labels}))
+    card = parts[0].card.model_copy(update={"method": "lora", "labels": labels, "max_length": max(part.card.max_length for part in parts)})
+    write_lora(folder, merged, bench.config.base, "CAUSAL_LM")
+    card.write(folder)
+    inputs = [ids for part in parts for ids in _probe_inputs(part.folder)]
+    before = last_logits(module, inputs)
+    with folded_in(module, merged.weights.layers):
+        write_probe(folder, inputs, last_logits(module, inputs), before)
+
+
+def _probe_inputs(folder: Path) -> list[list[int]]:
+    probe = read_tensors(folder / PROBE)
+    return [row[:length].tolist() for row, length in zip(probe["inputs"], probe["lengths"], strict=True)]
+
+
+def _behaviour(request: MergeRequest, merger: Merger, parts: Sequence[_Part], merged: MergedAdapter) -> dict[str, Any]:
+    first = parts[0]
+    density = {"density": request.density} if merger.takes_density else {}
+    return {
+        "task": first.card.task,
+        "method": "lora",
+        "options": {"r": merged.rank, "alpha": float(merged.rank)},
+        "merge": {"merger": merger.name, "weights": {part.manifest.digest: part.weight for part in parts}, **density},
+        "system": first.card.system,
+        "labels": sorted({label for part in parts for label in part.card.labels}),
+        "answer_schema": first.card.answer_schema,
+        "train": {"seed": request.seed},
+    }
+
+
+def _data(parts: Sequence[_Part]) -> DataRecord:
+    """What all parents were trained on."""
+    records = [part.manifest.data for part in parts]
+
+    def together(field: str) -> str:
+        return sha256_json(sorted(getattr(record, field) for record in records))
+
+    return DataRecord(
+        digest=together("digest"),
+        train_digest=together("train_digest"),
+        validation_digest=together("validation_digest"),
+        test_digest=together("test_digest"),
+        rows={split: sum(record.rows.get(split, 0) for record in records) for split in ("train", "validation", "test")},
+        rejected=sum(record.rejected for record in records),
+        source_files={f"{part.manifest.name}/{name}": d for part in parts for name, d in part.manifest.data.source_files.items()},
+    )

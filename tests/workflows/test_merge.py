@@ -1,0 +1,201 @@
+"""Merging registered adapters: the new version, its proof on every parent's rows, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+
+from conftest import label_rows, write_jsonl
+from hatrack.core.errors import AdapterBroken, AdapterMismatch, AdapterNotFound, ConfigError
+from hatrack.models.merging.exact import Cat
+from hatrack.registry.promote import promote
+from hatrack.workflows.adapt import Workbench
+from hatrack.workflows.merge import MergeRequest, merge, parse_parts, re_evaluate
+from projects import copy_of, speaking_base, trained_by_text, write_project
+from tiny_training import silent
+
+
+@pytest.fixture(scope="module")
+def source(tiny_causal):
+    """``colours`` and ``words`` have the same task and system prompt, ``shy`` has none."""
+    root = tiny_causal.parent / "project-merge"
+    colours = trained_by_text(tiny_causal)
+    write_jsonl(root / "colours.jsonl", label_rows(150))
+    write_jsonl(root / "numbers.jsonl", label_rows(120, ("one", "two"), seed=1))
+    learn = {"epochs": 6, "batch_size": 8, "max_length": 64, "learning_rate": 0.01}
+    one = {"task": "classify-by-text", "system": "Name it.", "r": 8, "alpha": 16, "split": [0.6, 0.1, 0.3], "train": learn}
+    shy = yaml.safe_load((colours / "hatrack.yaml").read_text())["adapters"]["shy"]
+    write_jsonl(root / "shy.jsonl", label_rows(30, ("one", "two"), seed=1))
+    write_project(
+        root,
+        speaking_base(tiny_causal),
+        {"colours": {"data": "colours.jsonl", **one}, "numbers": {"data": "numbers.jsonl", **one}, "shy": shy},
+    )
+    bench = Workbench.open(root, silent())
+    for name in ("colours", "numbers", "shy"):
+        bench.train(name, bench.prepare(name))
+    return root
+
+
+@pytest.fixture
+def bench(source, tmp_path):
+    return Workbench.open(copy_of(source, tmp_path), silent())
+
+
+def request(merger="cat", parts=(("colours@1.0.0", 1.0), ("numbers@1.0.0", 1.0)), **more):
+    return MergeRequest("both", tuple(parts), merger, **more)
+
+
+def test_the_new_version_names_its_parents_and_can_be_used(bench):
+    manifest = merge(bench, request())
+    parents = [bench.registry.resolve(name) for name in ("colours", "numbers")]
+    assert manifest.parents == tuple(parent.digest for parent in parents)
+    assert manifest.config["labels"] == ["blue", "green", "one", "red", "two"]
+    assert manifest.config["merge"] == {"merger": "cat", "weights": {parent.digest: 1.0 for parent in parents}}
+    assert manifest.training["kept_energy"] == 1
+    from hatrack.answering.assistant import Assistant
+
+    answer = Assistant.open(bench.project.root).classify(["lamp red tree one 3 chair"], "both")
+    assert answer[0].label in manifest.config["labels"]
+
+
+def test_it_is_measured_on_the_rows_of_every_parent_and_a_failure_is_what_promote_reads(bench):
+    manifest = merge(bench, request(parts=(("colours@1.0.0", 1.0), ("numbers@1.0.0", 0.001))))
+    for name in ("colours", "numbers"):
+        bench.evaluate(bench.registry.resolve(name), bench.prepare(name))
+    measured = re_evaluate(bench, manifest)
+    assert set(measured) == {"colours", "numbers"}
+    for name, (report, own) in measured.items():
+        assert report.adapter_digest == manifest.digest
+        assert report.test_digest == bench.prepare(name).record.test_digest == own.test_digest
+    assert measured["colours"][0].passed
+    last = bench.registry.report(manifest)
+    assert last.passed is all(report.passed for report, _ in measured.values())
+    if last.passed:
+        promote(bench.registry, f"both@{manifest.version}")
+
+
+def test_F21_an_adapter_merged_alone_is_itself_on_every_row(bench):
+    from hatrack.models.causal import last_logits
+    from hatrack.models.host import ModelHost
+
+    manifest = merge(bench, request("svd", parts=[("colours@1.0.0", 1.0)]))
+    host = ModelHost(bench.files)
+    own = bench.registry.resolve("colours")
+    rows = [host.renderer.prompt(parse(example)).ids for example in bench.prepare("colours").splits.test[:8]]
+    logits = []
+    for version in (own, manifest):
+        host.attach(version.digest, bench.registry.folder(version))
+        with host.using(version.digest):
+            logits.append(last_logits(host.module, rows))
+    assert torch.allclose(logits[0], logits[1], atol=1e-3)
+
+
+def parse(example):
+    from hatrack.core.chat import Message
+
+    return [Message("system", "Name it."), Message("user", example.text)]
+
+
+def test_F21_arithmetic_that_does_not_give_an_adapter_back_is_refused(bench, monkeypatch):
+    real = Cat.layer
+    monkeypatch.setattr(
+        Cat, "layer", lambda self, parts, weights, rank, density: real(self, parts, [w * 0.5 for w in weights], rank, density)
+    )
+    with pytest.raises(AdapterBroken, match="does not give itself back"):
+        merge(bench, request())
+    assert "both" not in bench.registry.names()
+
+
+def test_F21_a_rank_stabilised_adapter_is_merged_with_its_own_scale(bench, tmp_path):
+    # the same matrices under another scale are another adapter: its probe belongs to it
+    own = bench.registry.resolve("colours")
+    folder = bench.registry.folder(own)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    weights = load_file(folder / "adapter_model.safetensors")
+    config |= {"use_rslora": True, "lora_alpha": config["lora_alpha"] / 8**0.5}
+    from hatrack.models.adapters.lora import read_lora
+
+    (tmp_path / "rs").mkdir()
+    (tmp_path / "rs" / "adapter_config.json").write_text(json.dumps(config))
+    save_file(weights, tmp_path / "rs" / "adapter_model.safetensors")
+    plain, stabilised = read_lora(folder), read_lora(tmp_path / "rs")
+    assert all(torch.allclose(plain.layers[p][1], stabilised.layers[p][1]) for p in plain.layers)
+
+
+@pytest.mark.parametrize(("key", "value"), [("use_dora", True), ("bias", "all"), ("rank_pattern", {"q_proj": 2})])
+def test_F21_forms_that_are_no_plain_lora_are_refused(bench, monkeypatch, key, value):
+    from hatrack.workflows import merge as module
+
+    real = module.read_lora
+
+    def read(folder):
+        path = folder / "adapter_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+        return real(folder)
+
+    monkeypatch.setattr(module, "read_lora", read)
+    with pytest.raises(AdapterBroken) as refused:
+        merge(bench, request())
+    assert refused.value.given.startswith(key)
+
+
+def test_adapters_of_another_system_prompt_or_task_are_refused(bench):
+    with pytest.raises(AdapterMismatch) as refused:
+        merge(bench, request(parts=[("colours@1.0.0", 1.0), ("shy@1.0.0", 1.0)]))
+    assert refused.value.what.startswith("shy@1.0.0 has another system prompt")
+
+
+def test_F19_adapters_of_another_base_are_refused(bench, tiny_causal):
+    path = bench.project.root / "hatrack.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "base": str(tiny_causal)}))
+    with pytest.raises(AdapterMismatch, match="another base model"):
+        merge(Workbench.open(bench.project.root, silent()), request())
+
+
+def test_an_unknown_version_is_refused(bench):
+    with pytest.raises(AdapterNotFound):
+        merge(bench, request(parts=[("colours@9.0.0", 1.0)]))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"merger": "cat", "rank": 4}, "cat takes no --rank"),
+        ({"merger": "ties", "density": 0.0}, "--density must be above 0"),
+        ({"merger": "svd", "rank": 0}, "--rank must be 1 or more"),
+        ({"parts": [("colours@1.0.0", 1.0), ("colours@1.0.0", 0.5)]}, "name each adapter once"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused_with_all_its_faults(bench, change, fault):
+    with pytest.raises(ConfigError) as refused:
+        merge(bench, request(**change))
+    assert any(sentence.startswith(fault) for sentence in refused.value.faults)
+
+
+def test_an_unknown_method_is_refused_with_the_nearest(bench):
+    with pytest.raises(ConfigError) as refused:
+        merge(bench, request("tie"))
+    assert refused.value.fix == "did you mean ties?"
+
+
+def test_weights_stand_behind_the_reference():
+    assert parse_parts(["a@1.0.0=0.5", "b", "c@champion=-2"]) == (("a@1.0.0", 0.5), ("b", 1.0), ("c@champion", -2.0))
+
+
+@pytest.mark.parametrize("text", ["a=x", "a=0", "a=nan", "a=inf"])
+def test_a_weight_that_is_no_number_is_refused(text):
+    with pytest.raises(ConfigError, match="a number other than 0"):
+        parse_parts([text])
+
+
+def test_the_command_merges_measures_and_says_what_came_of_it(bench, hatrack):
+    ran = hatrack("merge", "both", "colours@1.0.0=1", "numbers@1.0.0=1", "--method", "ties", "--density", "0.8", project=bench.project.root)
+    assert ran.code in (0, 1), ran.err
+    assert "both@1.0.0" in ran.out
+    assert "parent alone" in ran.out
+    assert "Error" not in ran.err
