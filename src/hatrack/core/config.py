@@ -15,6 +15,7 @@ __all__ = [
     "Checks",
     "Columns",
     "DataFiles",
+    "FastSettings",
     "GateRules",
     "ProjectConfig",
     "Task",
@@ -60,6 +61,18 @@ class Checks(Strict):
     near_duplicates: float = Field(0.9, gt=0, le=1, description="Jaccard similarity from which two texts count as one cluster.")
 
 
+Switch = Literal["auto", "on", "off"]
+
+
+class FastSettings(Strict):
+    """Less work for the same gradients. auto: where it is exact and saves something; on: or refuse to train; off: never."""
+
+    prefix_cache: Switch = Field("auto", description="Compute the blocks below the adapted ones once for each row, and keep the results.")
+    label_only: Literal["auto", "off"] = Field("auto", description="Compute the output head, and most of the last block, at labels only.")
+    packing: Switch = Field("auto", description="Run rows without padding, and what all rows begin with once for each batch.")
+    cache_gb: float = Field(20, gt=0, description="Most disk for the results that prefix_cache keeps, in gigabytes.")
+
+
 class TrainSettings(Strict):
     """The training loop. A null takes the default of the method and the task."""
 
@@ -77,6 +90,8 @@ class TrainSettings(Strict):
     patience: int = Field(2, ge=1, description="Stop after so many validations without a lower loss.")
     seed: int = Field(13, ge=0, lt=2**32, description="Covers the split, the adapter's start values and the order of rows.")
     last_turn_only: bool = Field(False, description="Train only the last assistant turn of a conversation.")
+    base_dropout: Literal["keep", "off"] = Field("keep", description="Dropout inside the base: as its config says, or none (faster).")
+    fast: FastSettings = Field(FastSettings(), description="Less work for the same gradients.")
 
 
 class AdapterConfig(Strict):

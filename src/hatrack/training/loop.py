@@ -12,7 +12,7 @@ Trainer's own. What is added here:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,12 @@ from hatrack.core.atomic import storage_errors
 from hatrack.core.config import TrainSettings
 from hatrack.core.errors import NonFiniteLoss
 from hatrack.training.checkpoint import latest_sealed, seal
-from hatrack.training.objectives.base import IGNORED, Item, Trainee
+from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 from hatrack.training.sampler import LengthBuckets
 
 __all__ = ["Loop", "Rows", "run_loop"]
 
 _STATE = "trained.safetensors"
-
-Collate = Callable[[Sequence[Item]], dict[str, torch.Tensor]]
 
 
 class Rows(Dataset[Item]):

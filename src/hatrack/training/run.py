@@ -34,6 +34,8 @@ from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
 from hatrack.models.sources.local import Local
 from hatrack.training.curves import CURVES, draw_curves
+from hatrack.training.fast.choose import accelerate
+from hatrack.training.fast.dropout import turn_off_dropout
 from hatrack.training.loop import run_loop
 from hatrack.training.methods.base import METHODS, Method
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
@@ -73,7 +75,8 @@ def behaviour(config: AdapterConfig, labels: Sequence[str], learning_rate: float
         "system": config.system,
         "labels": list(labels),
         "answer_schema": config.answer_schema,
-        "train": {**config.train.model_dump(mode="json"), "learning_rate": learning_rate},
+        # how much disk may be used, and who is told, changes no weight
+        "train": {**config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}}), "learning_rate": learning_rate},
     }
 
 
@@ -138,6 +141,8 @@ def train_adapter(
 def _train(plan: _Plan, console: Console) -> None:
     settings, objective = plan.config.train, plan.objective
     base: Any = load_module(plan.files)
+    if settings.base_dropout == "off":
+        turn_off_dropout(base)
     train, validation = objective.items(plan.prepared, plan.config, plan.files)
     inputs = [item.ids[:PROBE_TOKENS] for item in train[:2]]
     before = _outputs(base, inputs, plan.files)
@@ -146,13 +151,19 @@ def _train(plan: _Plan, console: Console) -> None:
     console.print(f"{plan.name}: training {coverage}")
     trainee = objective.trainee(base, adapted, plan.prepared, plan.config, train)
     pad = int(plan.files.tokenizer.pad_token_id or 0)
+
+    def collate(rows: Sequence[Item]) -> dict[str, torch.Tensor]:
+        return objective.collate(rows, pad)
+
     bar = LiveBar(plan.name, console)
     start = time.monotonic()
+    home = plan.run.parent.with_name("cache") / "hidden"
     try:
+        rows = [*train, *validation]
+        found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
+        console.print(f"{plan.name}: fast: {found}")
         watchers = [bar, EventLog(plan.run)]
-        loop = run_loop(
-            trainee, settings, plan.learning_rate, train, validation, lambda rows: objective.collate(rows, pad), plan.run, watchers
-        )
+        loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers)
     finally:
         bar.close()
     figures = {**_figures(loop.state, train, time.monotonic() - start), "trained_parameters": float(coverage.trained)}
