@@ -22,7 +22,7 @@ from hatrack.core.digest import sha256_json, short
 from hatrack.core.errors import TrainingError
 from hatrack.training.fast.blocks import find_blocks
 from hatrack.training.fast.forward import FastForward
-from hatrack.training.fast.hidden import CODE, HiddenStates, Rows, build_states, open_states
+from hatrack.training.fast.hidden import CODE, Rows, build_states, make_room, open_states
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 
 __all__ = ["Found", "accelerate"]
@@ -111,21 +111,20 @@ def _cache(
         _refuse("prefix_cache", settings.prefix_cache, why, found)
         return
     rows = Rows.of([item.ids for item in items], _beginning(items) if trial.trainee.packs == "causal" else 0)
-    width = trial.width(depth)
-    size = rows.tokens * width * 4
-    home.mkdir(parents=True, exist_ok=True)
-    room = min(settings.cache_gb * 1e9, shutil.disk_usage(home).free * 0.9)
-    if size > room:
-        why = f"hidden states would take {size / 1e9:.1f} GB of disk, of {room / 1e9:.1f} allowed (train.fast.cache_gb) or free"
-        _refuse("prefix_cache", settings.prefix_cache, why, found)
-        return
     folder = home / short(sha256_json([CODE, fingerprint, depth, rows.shared, rows.ids]))
 
     def compute(ids: torch.Tensor, mask: torch.Tensor, shared: int) -> tuple[torch.Tensor, torch.Tensor]:
         return fast.below(ids, mask, shared, depth)
 
-    states: HiddenStates | None = open_states(folder, rows, depth, compute)
+    states = open_states(folder, rows, depth, compute)
+    width = trial.width(depth)
+    size = rows.tokens * width * 4
     if states is None:
+        room = make_room(home, size, settings.cache_gb * 1e9)
+        if size > room:
+            why = f"hidden states would take {size / 1e9:.1f} GB of disk, of {room / 1e9:.1f} free or allowed (train.fast.cache_gb)"
+            _refuse("prefix_cache", settings.prefix_cache, why, found)
+            return
         states = build_states(folder, rows, width, depth, compute, lambda done: advance(done, len(rows.ids)))
     fast.states = states
     if trial.exact():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,7 +17,7 @@ from hatrack.core.atomic import staged_folder
 from hatrack.models.encoder import pad_right
 from hatrack.training.fast.layout import Layout
 
-__all__ = ["CODE", "HiddenStates", "Rows", "build_states", "open_states"]
+__all__ = ["CODE", "HiddenStates", "Rows", "build_states", "make_room", "open_states"]
 
 CODE = "hidden/1"  # part of the key: another way of computing or storing them is another file (F15)
 _FILE = "states.npy"
@@ -100,7 +102,23 @@ def open_states(folder: Path, rows: Rows, depth: int, compute: Compute) -> Hidde
     states = HiddenStates(rows, array, depth)
     kept = states.grid(*pad_right([rows.ids[-1]], 0))[0].numpy()
     same = np.linalg.norm(fresh - kept) <= 1e-4 * np.linalg.norm(fresh)
-    return states if same else None
+    if not same:
+        return None
+    os.utime(folder)  # the oldest go first when room is needed
+    return states
+
+
+def make_room(home: Path, size: int, limit: float) -> float:
+    """Remove the states that were not used for longest until ``size`` bytes more keep to ``limit``; returns what may be written."""
+    home.mkdir(parents=True, exist_ok=True)
+    kept = sorted((folder for folder in home.iterdir() if folder.is_dir()), key=lambda folder: folder.stat().st_mtime)
+    sizes = [sum(file.stat().st_size for file in folder.iterdir()) for folder in kept]
+    for folder, freed in zip(kept, list(sizes), strict=True):
+        if size > limit or sum(sizes) + size <= limit:
+            break
+        shutil.rmtree(folder, ignore_errors=True)  # a run that reads it keeps it until its end, as any file on POSIX
+        sizes.remove(freed)
+    return min(limit, shutil.disk_usage(home).free * 0.9)
 
 
 def build_states(folder: Path, rows: Rows, width: int, depth: int, compute: Compute, advance: Callable[[int], None]) -> HiddenStates:
