@@ -26,6 +26,7 @@ from hatrack.core.atomic import storage_errors
 from hatrack.core.config import TrainSettings
 from hatrack.core.errors import NonFiniteLoss
 from hatrack.training.checkpoint import latest_sealed, seal
+from hatrack.training.estimate import step_counts
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 from hatrack.training.sampler import LengthBuckets
 
@@ -174,9 +175,8 @@ def run_loop(
         NonFiniteLoss: the loss is NaN or infinite.
         StorageError: a checkpoint cannot be written.
     """
-    steps_per_epoch = math.ceil(math.ceil(len(train) / settings.batch_size) / settings.accumulation)
-    every = max(1, math.ceil(steps_per_epoch / settings.evals_per_epoch))
-    total = math.ceil(steps_per_epoch * settings.epochs)
+    epoch, total = step_counts(settings, len(train))
+    every = max(1, math.ceil(epoch / settings.evals_per_epoch))
     arguments = TrainingArguments(
         output_dir=str(run),
         num_train_epochs=settings.epochs,
