@@ -33,7 +33,7 @@ def parts(make_project):
     def make(**train):
         pieces = open_pieces(make_project("classify-by-text", long_rows(), train={**BIG, **train}))
         base = pieces.base()
-        adapted, _ = Lora().apply(base, LoraOptions(r=4), "causal")
+        adapted, _ = Lora().apply(base, LoraOptions(r=4, dropout=0.1), "causal")
         objective = OBJECTIVES.get("classify-by-text")()
         rows, validation = objective.items(pieces.prepared, pieces.config, pieces.files)
         trainee = objective.trainee(base, adapted, pieces.prepared, pieces.config, rows)
@@ -58,6 +58,7 @@ def real_peak(trainee, rows, collate, size):
 
 def test_F16_the_estimate_is_what_training_takes(parts):
     trainee, rows, validation, collate, settings = parts()
+    forget_peak()
     before = used_memory()
     expected = estimate(trainee, rows, validation, collate, settings)
     measured = real_peak(trainee, rows, collate, 32)
@@ -75,6 +76,7 @@ def test_F16_a_run_keeps_to_its_estimate(make_project):
 def test_F16_what_would_not_fit_is_refused_with_what_would(parts):
     trainee, rows, validation, collate, settings = parts()
     whole = estimate(trainee, rows, validation, collate, settings).peak
+    forget_peak()
     start = used_memory()
     limited = settings.model_copy(update={"memory_gb": (start + (whole - start) * 0.4) / 1e9})
     with pytest.raises(TrainingError, match="would not fit into memory") as refused:
@@ -101,7 +103,9 @@ def test_F16_a_larger_batch_is_not_tried_when_smaller_ones_say_that_it_will_not_
     trainee, rows, validation, collate, settings = parts()
     whole = estimate(trainee, rows, validation, collate, settings).peak
     tried = []
-    limited = settings.model_copy(update={"memory_gb": (whole * 0.97) / 1e9})
+    forget_peak()
+    start = used_memory()
+    limited = settings.model_copy(update={"memory_gb": (start + (whole - start) * 0.75) / 1e9})
 
     def watched(items):
         tried.append(len(items))
@@ -130,8 +134,13 @@ def test_the_estimate_is_one_line_before_training(make_project):
 def test_measuring_changes_nothing(parts):
     trainee, rows, validation, collate, settings = parts()
     weights = {name: p.clone() for name, p in trainee.named_parameters()}
+    gradients = []
+    for parameter in trainee.parameters():
+        if parameter.requires_grad:
+            parameter.register_hook(gradients.append)
     state, training = torch.random.get_rng_state(), trainee.training
     estimate(trainee, rows, validation, collate, settings)
+    assert gradients, "backward is part of what is measured"
     assert torch.equal(torch.random.get_rng_state(), state)
     assert trainee.training == training
     assert all(torch.equal(p, weights[name]) and p.grad is None for name, p in trainee.named_parameters())
