@@ -108,7 +108,7 @@ def test_the_calibrated_base_answers_with_the_label_that_the_text_makes_likelier
     lift = scores([example.text for example in test]) - scores(["N/A", "", "[MASK]"]).exp().mean(0).log()
     expected = [card.labels[i] for i in lift.argmax(1)]
     with host.using("base"):
-        calibrated = next(s for s in systems._causal_systems(host, colours.manifest.digest, card) if s.name == "base-calibrated")
+        calibrated = next(s for s in systems._causal_systems(host, colours.manifest.digest, card, None) if s.name == "base-calibrated")
         assert calibrated.answer(test)[0] == expected
 
 

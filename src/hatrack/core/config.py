@@ -16,6 +16,7 @@ __all__ = [
     "Checks",
     "Columns",
     "DataFiles",
+    "FastSettings",
     "GateRules",
     "Preference",
     "ProjectConfig",
@@ -62,6 +63,18 @@ class Checks(Strict):
     near_duplicates: float = Field(0.9, gt=0, le=1, description="Jaccard similarity from which two texts count as one cluster.")
 
 
+Switch = Literal["auto", "on", "off"]
+
+
+class FastSettings(Strict):
+    """Less work for the same gradients. auto: where it is exact and saves something; on: or refuse to train; off: never."""
+
+    prefix_cache: Switch = Field("auto", description="Compute the blocks below the adapted ones once for each row, and keep the results.")
+    label_only: Literal["auto", "off"] = Field("auto", description="Compute the output head, and most of the last block, at labels only.")
+    packing: Switch = Field("auto", description="Run rows without padding, and what all rows begin with once for each batch.")
+    cache_gb: float = Field(10, gt=0, description="Most disk for all results that prefix_cache keeps in the project, in gigabytes.")
+
+
 class TrainSettings(Strict):
     """The training loop. A null takes the default of the method and the task."""
 
@@ -79,6 +92,9 @@ class TrainSettings(Strict):
     patience: int = Field(2, ge=1, description="Stop after so many validations without a lower loss.")
     seed: int = Field(13, ge=0, lt=2**32, description="Covers the split, the adapter's start values and the order of rows.")
     last_turn_only: bool = Field(False, description="Train only the last assistant turn of a conversation.")
+    base_dropout: Literal["keep", "off"] = Field("keep", description="Dropout inside the base: as its config says, or none (faster).")
+    fast: FastSettings = Field(FastSettings(), description="Less work for the same gradients.")
+    memory_gb: float | None = Field(None, gt=0, description="Most memory that training may take, in gigabytes; null: what is free.")
 
 
 class Preference(Strict):

@@ -101,7 +101,11 @@ def _causal_systems(host: ModelHost, key: str, card: AdapterCard, parent: str | 
     plain, listed = _classifying(card.system), _classifying(_listing(card))
     base_scores = _LabelScores(host, card)
     return [
-        *([_System(PARENT, "parent, each label scored", parent, True, _scoring(host, card, plain))] if parent else []),
+        *(
+            [_System(PARENT, "parent, each label scored", parent, True, _scoring(host, card, plain, _LabelScores(host, card)))]
+            if parent
+            else []
+        ),
         _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
         _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed, base_scores)),
         _System("base-calibrated", "base, each label scored against no text", BASE, True, _calibrated(host, card, listed, base_scores)),

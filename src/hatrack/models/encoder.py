@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -29,7 +29,7 @@ class CosineHead(nn.Module):
         return self.scale * nn.functional.linear(embeddings, self.weight)
 
 
-def embed(encoder: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+def embed(encoder: Callable[..., Any], input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
     """Mean of the last hidden states over real tokens, scaled to length one: ``[n, t]`` to ``[n, d]``.
 
     The pooler of all-MiniLM is untrained; the mean is what its embeddings were trained with (Reimers & Gurevych 2019).

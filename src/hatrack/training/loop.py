@@ -12,7 +12,7 @@ Trainer's own. What is added here:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,13 @@ from hatrack.core.atomic import storage_errors
 from hatrack.core.config import TrainSettings
 from hatrack.core.errors import NonFiniteLoss
 from hatrack.training.checkpoint import latest_sealed, seal
-from hatrack.training.objectives.base import IGNORED, Item, Trainee
+from hatrack.training.estimate import step_counts
+from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 from hatrack.training.sampler import LengthBuckets
 
 __all__ = ["Loop", "Rows", "run_loop"]
 
 _STATE = "trained.safetensors"
-
-Collate = Callable[[Sequence[Item]], dict[str, torch.Tensor]]
 
 
 class Rows(Dataset[Item]):
@@ -176,9 +175,8 @@ def run_loop(
         NonFiniteLoss: the loss is NaN or infinite.
         StorageError: a checkpoint cannot be written.
     """
-    steps_per_epoch = math.ceil(math.ceil(len(train) / settings.batch_size) / settings.accumulation)
-    every = max(1, math.ceil(steps_per_epoch / settings.evals_per_epoch))
-    total = math.ceil(steps_per_epoch * settings.epochs)
+    epoch, total = step_counts(settings, len(train))
+    every = max(1, math.ceil(epoch / settings.evals_per_epoch))
     arguments = TrainingArguments(
         output_dir=str(run),
         num_train_epochs=settings.epochs,

@@ -26,6 +26,25 @@ class LiveBar(TrainerCallback):
         self._task = TaskID(0)
         self._shown: dict[str, Any] = {"loss": "-", "val": "-"}
 
+    def before(self, done: int, total: int) -> None:
+        """Rows done of the pass through frozen blocks, before the first step."""
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("rows through the frozen blocks, left"),
+                TimeRemainingColumn(),
+                console=self._console,
+                disable=not self._console.is_terminal,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=total)
+        self._bar.advance(self._task, done)
+        if self._bar.finished:
+            self.close()
+
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import resource
 import shutil
 import sys
 import time
@@ -34,7 +33,11 @@ from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
 from hatrack.models.sources.local import Local
 from hatrack.training.curves import CURVES, draw_curves
+from hatrack.training.estimate import Estimate, estimate
+from hatrack.training.fast.choose import accelerate
+from hatrack.training.fast.dropout import turn_off_dropout
 from hatrack.training.loop import run_loop
+from hatrack.training.memory import forget_peak, peak_memory
 from hatrack.training.methods.base import METHODS, Method
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
@@ -71,6 +74,8 @@ def behaviour(
     """Everything in the config that decides what the adapter does, with all defaults written out."""
     preference = {"preference": config.preference.model_dump(mode="json")} if config.task == "prefer" else {}
     start = {"parent": parent.manifest.digest} if parent else {}
+    # how much disk and memory may be taken changes no weight
+    settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True})
     return {
         **preference,
         **start,
@@ -80,7 +85,7 @@ def behaviour(
         "system": config.system,
         "labels": list(labels),
         "answer_schema": config.answer_schema,
-        "train": {**config.train.model_dump(mode="json"), "learning_rate": learning_rate},
+        "train": {**settings, "learning_rate": learning_rate},
     }
 
 
@@ -158,6 +163,8 @@ def train_adapter(
 def _train(plan: _Plan, console: Console) -> None:
     settings, objective = plan.config.train, plan.objective
     base: Any = load_module(plan.files)
+    if settings.base_dropout == "off":
+        turn_off_dropout(base)
     train, validation = objective.items(plan.prepared, plan.config, plan.files)
     inputs = [item.ids[:PROBE_TOKENS] for item in train[:2]]
     before = _outputs(base, inputs, plan.files)
@@ -169,16 +176,25 @@ def _train(plan: _Plan, console: Console) -> None:
     trainee = objective.trainee(base, adapted, plan.prepared, plan.config, train)
     train, validation = trainee.begin(train), trainee.begin(validation)
     pad = int(plan.files.tokenizer.pad_token_id or 0)
+
+    def collate(rows: Sequence[Item]) -> dict[str, torch.Tensor]:
+        return objective.collate(rows, pad)
+
     bar = LiveBar(plan.name, console)
     start = time.monotonic()
+    home = plan.run.parent.with_name("cache") / "hidden"
     try:
+        rows = [*train, *validation]
+        found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
+        console.print(f"{plan.name}: fast: {found}")
+        expected = estimate(trainee, train, validation, collate, settings)
+        console.print(f"{plan.name}: {expected}")
+        forget_peak()
         watchers = [bar, EventLog(plan.run)]
-        loop = run_loop(
-            trainee, settings, plan.learning_rate, train, validation, lambda rows: objective.collate(rows, pad), plan.run, watchers
-        )
+        loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers)
     finally:
         bar.close()
-    figures = {**_figures(loop.state, train, time.monotonic() - start), "trained_parameters": float(coverage.trained)}
+    figures = {**_figures(loop.state, train, time.monotonic() - start, expected), "trained_parameters": float(coverage.trained)}
     trainee.eval()
     after = _outputs(base, inputs, plan.files)
     head = trainee.head if isinstance(trainee, EncoderTrainee) else None
@@ -254,7 +270,7 @@ def _outputs(base: Any, inputs: Sequence[Sequence[int]], files: BaseModelFiles) 
         return embed(base, *pad_right(inputs, 0))
 
 
-def _figures(state: Any, train: Sequence[Item], seconds: float) -> dict[str, float]:
+def _figures(state: Any, train: Sequence[Item], seconds: float, expected: Estimate) -> dict[str, float]:
     losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
     tokens = sum(len(item.ids) for item in train) * float(state.epoch or 0)
     return {
@@ -263,6 +279,8 @@ def _figures(state: Any, train: Sequence[Item], seconds: float) -> dict[str, flo
         "epochs": round(float(state.epoch or 0), 3),
         "rows": float(len(train)),
         "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_rss_mb": round(peak_memory() / 2**20, 1),
+        "expected_seconds": round(expected.seconds, 2),
+        "expected_rss_mb": round(expected.peak / 2**20, 1),
         "best_validation_loss": round(min(losses), 6),
     }

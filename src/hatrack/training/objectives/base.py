@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import nn
@@ -14,7 +14,10 @@ from hatrack.core.plugins import Plugins
 from hatrack.data.prepare import Prepared
 from hatrack.models.loading import BaseModelFiles, Kind
 
-__all__ = ["IGNORED", "OBJECTIVES", "Item", "Objective", "Trainee"]
+if TYPE_CHECKING:
+    from hatrack.training.fast.forward import FastForward
+
+__all__ = ["IGNORED", "OBJECTIVES", "Collate", "Item", "Objective", "Trainee"]
 
 IGNORED = -100  # a label that carries no loss
 
@@ -39,8 +42,19 @@ class Item:
         return sum(label != IGNORED for label in self.labels)
 
 
+Collate = Callable[[Sequence[Item]], dict[str, torch.Tensor]]
+
+
 class Trainee(nn.Module):
-    """What the loop trains: the adapted base and whatever stands on it."""
+    """What the loop trains: the adapted base and whatever stands on it.
+
+    Attributes:
+        packs: how its model attends, if ``loss_sum`` runs it through ``fast``; empty if it never does.
+        fast: the accelerations that were found exact for this run.
+    """
+
+    packs: Literal["", "causal", "bidirectional"] = ""
+    fast: FastForward | None = None
 
     def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Sum, not mean, of the loss over all labels in the batch; the loop divides (F13)."""

@@ -34,7 +34,7 @@ class Instruct:
         return parts[0], parts[1]
 
     def trainee(self, base: nn.Module, adapted: nn.Module, prepared: Prepared, config: AdapterConfig, train: Sequence[Item]) -> Trainee:
-        return CausalTrainee(base, adapted, train[0].ids)
+        return CausalTrainee(base, adapted, train[0].ids, label_only=config.train.fast.label_only != "off")
 
     def collate(self, items: Sequence[Item], pad_id: int) -> dict[str, torch.Tensor]:
         ids, mask = pad_right([item.ids for item in items], pad_id)
@@ -51,15 +51,18 @@ class CausalTrainee(Trainee):
     """Cross-entropy of the next token, with logits computed only where there is a label.
 
     The output head of a small model is a fifth of its work, and a classification row has a handful of labels. Some
-    architectures do more behind the head (soft-capping, scaling); so it is tried once, and where the two ways differ
-    the plain one is used.
+    architectures do more behind the head (soft-capping, scaling), some methods before it (virtual tokens); so it is
+    tried once, and where the two ways differ the plain one is used.
     """
 
-    def __init__(self, base: nn.Module, adapted: nn.Module, probe: Sequence[int]) -> None:
+    packs = "causal"
+
+    def __init__(self, base: nn.Module, adapted: nn.Module, probe: Sequence[int], *, label_only: bool = True) -> None:
         super().__init__()
         self.adapted: Any = adapted
         self._base: list[Any] = [base]  # in a list: it is inside ``adapted`` already and must not be registered twice
-        self.label_only = self._label_only_is_exact(probe)
+        self._at_labels = label_only
+        self.label_only = label_only and self._label_only_is_exact(probe)
 
     def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """``input_ids``, ``attention_mask`` and ``labels`` are ``[n, t]``; labels are not shifted."""
@@ -69,14 +72,34 @@ class CausalTrainee(Trainee):
 
     def label_logits(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits ``[labels, v]`` in float32 where a label follows, and where that is: ``[n, t - 1]``."""
-        kept = batch["labels"][:, 1:] != IGNORED
-        inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "use_cache": False}
+        targets = batch["labels"].roll(-1, 1)  # what stands at a position is predicted there
+        targets[:, -1] = IGNORED
+        wanted = targets != IGNORED
+        return self._logits(batch["input_ids"], batch["attention_mask"], wanted).float(), wanted[:, :-1]
+
+    def _logits(self, ids: torch.Tensor, mask: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """At the wanted positions, in the order of rows: ``[wanted, vocabulary]``."""
+        layout = self.fast.layout(ids, mask, wanted) if self.fast is not None else None
+        if self.fast is None:
+            return self._padded(ids, mask, wanted)
+        if layout is None:
+            with self.fast.padded(ids, mask):
+                return self._padded(ids, mask, wanted)
+        at = self.fast.at(layout, wanted)
+        if self._at_labels:
+            logits: torch.Tensor = self.fast.run(layout, at, logits_to_keep=at, use_cache=False).logits[0]
+            return logits
+        everywhere: torch.Tensor = self.fast.run(layout, use_cache=False).logits[0]
+        return everywhere[at]
+
+    def _padded(self, ids: torch.Tensor, mask: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if self.label_only:
-            hidden = self._base[0].base_model(**inputs).last_hidden_state[:, :-1]
-            logits = self._base[0].get_output_embeddings()(hidden[kept])
-        else:
-            logits = self.adapted(**inputs).logits[:, :-1][kept]
-        return logits.float(), kept
+            hidden = self._base[0].base_model(**inputs).last_hidden_state
+            at_labels: torch.Tensor = self._base[0].get_output_embeddings()(hidden[wanted])
+            return at_labels
+        logits: torch.Tensor = self.adapted(**inputs).logits[:, -ids.shape[1] :]  # virtual tokens stand before the row's
+        return logits[wanted]
 
     @torch.no_grad()
     def _label_only_is_exact(self, probe: Sequence[int]) -> bool:
@@ -84,16 +107,16 @@ class CausalTrainee(Trainee):
         if getattr(base, "base_model", base) is base or base.get_output_embeddings() is None:
             return False
         training = base.training
-        base.eval()
+        self.adapted.eval()
         ids = torch.tensor([list(probe[:16])])
         # far larger logits than any model gives: soft-capping hardly moves small ones
         louder = base.get_output_embeddings().register_forward_hook(lambda module, inputs, logits: logits * 1000)
         try:
             short = base.get_output_embeddings()(base.base_model(input_ids=ids, use_cache=False).last_hidden_state)
-            plain = base(input_ids=ids, use_cache=False).logits
+            plain = self.adapted(input_ids=ids, use_cache=False).logits
         finally:
             louder.remove()
-        base.train(training)
+        self.adapted.train(training)
         return short.shape == plain.shape and bool(torch.allclose(short, plain, rtol=1e-5, atol=1e-5))
 
 

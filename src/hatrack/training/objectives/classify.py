@@ -56,6 +56,8 @@ class Classify:
 class EncoderTrainee(Trainee):
     """Cross-entropy over classes."""
 
+    packs = "bidirectional"
+
     def __init__(self, adapted: nn.Module, head: CosineHead, label_smoothing: float) -> None:
         super().__init__()
         self.adapted = adapted
@@ -64,7 +66,7 @@ class EncoderTrainee(Trainee):
 
     def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """``input_ids`` and ``attention_mask`` are ``[n, t]``, ``labels`` is ``[n]``."""
-        logits = self.head(embed(self.adapted, batch["input_ids"], batch["attention_mask"]))
+        logits = self.head(embed(self.fast or self.adapted, batch["input_ids"], batch["attention_mask"]))
         # smoothing is a means of training: validation measures the plain loss, so that runs can be compared
         smoothing = self._smoothing if self.training else 0.0
         loss: torch.Tensor = nn.functional.cross_entropy(logits, batch["labels"], reduction="sum", label_smoothing=smoothing)
