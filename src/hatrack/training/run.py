@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import resource
 import shutil
@@ -27,23 +28,24 @@ from hatrack.core.errors import TrainingError
 from hatrack.data.prepare import Prepared
 from hatrack.models.adapters.folder import HEAD, AdapterCard
 from hatrack.models.adapters.probe import PROBE_TOKENS, write_probe
-from hatrack.models.causal import last_logits
-from hatrack.models.encoder import embed, pad_right
+from hatrack.models.encoder import CosineHead
 from hatrack.models.host import text_template_hash
 from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
 from hatrack.models.sources.local import Local
 from hatrack.training.curves import CURVES, draw_curves
 from hatrack.training.loop import run_loop
-from hatrack.training.methods.base import METHODS, Method
+from hatrack.training.methods.base import METHODS, Method, Schedule
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
 from hatrack.training.progress import EventLog, LiveBar
+from hatrack.training.proof import check_reproduced, outputs, served_outputs
 
 __all__ = ["TrainedAdapter", "behaviour", "run_key", "train_adapter"]
 
 ADAPTER = "adapter"
 _STATISTICS = "training.json"
+_LARGE = 2**28  # bytes of a base from which it is worth a second to free it at once
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,14 @@ def train_adapter(
             allowed="classify on an encoder; classify-by-text and instruct on a causal model",
             fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
         )
+    if files.kind not in method.traits.kinds:
+        fitting = [name for name in METHODS.names() if files.kind in METHODS.get(name).traits.kinds]
+        raise TrainingError(
+            f"method {config.method} makes no sense on {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
+            given=f"method: {config.method}, base: {files.spec}",
+            allowed=", ".join(fitting),
+            fix="choose another method; `hatrack methods` says what each is for",
+        )
     options = method.options.model_validate(config.options)
     rate = config.train.learning_rate or method.learning_rate(files.kind)
     acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"))
@@ -135,40 +145,74 @@ def train_adapter(
     return TrainedAdapter(run / ADAPTER, run, acts, statistics["figures"], statistics["libraries"], template)
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What remains of a training when the model is gone: probe inputs, the base's and the adapter's outputs, the head."""
+
+    inputs: list[tuple[int, ...]]
+    before: torch.Tensor
+    after: torch.Tensor
+    head: CosineHead | None
+    figures: dict[str, float]
+
+
 def _train(plan: _Plan, console: Console) -> None:
-    settings, objective = plan.config.train, plan.objective
+    with staged_folder(plan.run / ADAPTER) as folder:
+        outcome = _fit(plan, folder, console)
+        head = outcome.head
+        if sum(path.stat().st_size for path in plan.files.folder.glob("*.safetensors")) > _LARGE:
+            gc.collect()  # the trained model hangs in circles; two large bases at once may be one too many
+        served = served_outputs(plan.files, folder, outcome.inputs)
+        before, after = outcome.before, outcome.after
+        if head is not None:
+            with torch.no_grad():
+                before, after, served = head(before), head(after), head(served)
+            save_file({"weight": head.weight.detach().contiguous()}, folder / HEAD)
+        if plan.method.traits.reproduced:
+            check_reproduced(after, served, plan.config.method)
+        _card(plan, head.scale if head else None).write(folder)
+        write_probe(folder, outcome.inputs, served, before)
+        write_text(folder / _STATISTICS, canonical_json({"figures": outcome.figures, "libraries": _libraries()}))
+
+
+def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
+    """Train, and write the adapter's weights and config into ``folder``."""
+    settings, objective, method = plan.config.train, plan.objective, plan.method
     base: Any = load_module(plan.files)
     train, validation = objective.items(plan.prepared, plan.config, plan.files)
     inputs = [item.ids[:PROBE_TOKENS] for item in train[:2]]
-    before = _outputs(base, inputs, plan.files)
+    before = outputs(base, inputs, plan.files.kind)
     set_seed(settings.seed)  # before the first random number of the adapter (F11)
-    adapted, coverage = plan.method.apply(base, plan.options, plan.files.kind)
+    adapted, coverage = method.apply(base, plan.options, plan.files.kind)
     console.print(f"{plan.name}: training {coverage}")
     trainee = objective.trainee(base, adapted, plan.prepared, plan.config, train)
     pad = int(plan.files.tokenizer.pad_token_id or 0)
+
+    def optimizer(steps: int) -> torch.optim.Optimizer | None:
+        return method.optimizer(adapted, trainee, plan.options, Schedule(plan.learning_rate, settings.weight_decay, steps))
+
     bar = LiveBar(plan.name, console)
     start = time.monotonic()
     try:
         watchers = [bar, EventLog(plan.run)]
         loop = run_loop(
-            trainee, settings, plan.learning_rate, train, validation, lambda rows: objective.collate(rows, pad), plan.run, watchers
+            trainee,
+            settings,
+            plan.learning_rate,
+            train,
+            validation,
+            lambda rows: objective.collate(rows, pad),
+            plan.run,
+            watchers,
+            optimizer,
         )
     finally:
         bar.close()
     figures = {**_figures(loop.state, train, time.monotonic() - start), "trained_parameters": float(coverage.trained)}
     trainee.eval()
-    after = _outputs(base, inputs, plan.files)
+    method.export(adapted, folder, _base_name(plan.files.spec))
     head = trainee.head if isinstance(trainee, EncoderTrainee) else None
-    if head is not None:
-        with torch.no_grad():
-            before, after = head(before), head(after)
-    with staged_folder(plan.run / ADAPTER) as folder:
-        plan.method.export(adapted, folder, _base_name(plan.files.spec))
-        if head is not None:
-            save_file({"weight": head.weight.detach().contiguous()}, folder / HEAD)
-        _card(plan, head.scale if head else None).write(folder)
-        write_probe(folder, inputs, after, before)
-        write_text(folder / _STATISTICS, canonical_json({"figures": figures, "libraries": _libraries()}))
+    return _Outcome(inputs, before, outputs(adapted, inputs, plan.files.kind), head, figures)
 
 
 def _card(plan: _Plan, head_scale: float | None) -> AdapterCard:
@@ -221,14 +265,6 @@ def _libraries() -> dict[str, str]:
 def _base_name(spec: str) -> str:
     """A base in a folder goes by the folder's name: its path would make the digest another one on every machine (F11)."""
     return Path(spec).name if Local().claims(spec) else spec
-
-
-def _outputs(base: Any, inputs: Sequence[Sequence[int]], files: BaseModelFiles) -> torch.Tensor:
-    """What the probe keeps of a base, adapted in place or not yet: next-token logits, or embeddings."""
-    if files.kind == "causal":
-        return last_logits(base, inputs)
-    with torch.no_grad():
-        return embed(base, *pad_right(inputs, 0))
 
 
 def _figures(state: Any, train: Sequence[Item], seconds: float) -> dict[str, float]:
