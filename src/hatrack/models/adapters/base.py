@@ -36,6 +36,7 @@ FORMS: Plugins[Form] = Plugins(
     {
         "lora": "hatrack.models.adapters.lora:fit_lora",
         "ia3": "hatrack.models.adapters.ia3:fit_ia3",
+        "bottleneck": "hatrack.models.adapters.bottleneck:fit_bottleneck",
         "delta": "hatrack.models.adapters.delta:fit_delta",
         "ln-tuning": "hatrack.models.adapters.delta:fit_norms",
     },

@@ -104,6 +104,7 @@ METHODS: Plugins[type[Method]] = Plugins(
     {
         "adalora": "hatrack.training.methods.adalora.method:AdaLora",
         "bitfit": "hatrack.training.methods.bitfit:BitFit",
+        "bottleneck": "hatrack.training.methods.bottleneck:BottleneckLayers",
         "dora": "hatrack.training.methods.dora:Dora",
         "full": "hatrack.training.methods.full:Full",
         "ia3": "hatrack.training.methods.ia3:Ia3",

@@ -17,7 +17,8 @@ class Layout:
 
     Attributes:
         attention_out, feedforward_out: the last linear of each of the two parts; what it gives is added to the stream.
-        attention, feedforward: a module whose input holds what the part reads and whose output holds what it adds.
+        attention, feedforward: the module that a parallel adapter stands on.
+        parallel_reads: which of that module's values is what the part reads, see ``hatrack.models.adapters.bottleneck``.
         key, value: the linears that make keys and values.
     """
 
@@ -28,6 +29,7 @@ class Layout:
     feedforward_out: str
     key: str
     value: str
+    parallel_reads: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ _LAYOUTS = (
         feedforward_out="mlp.down_proj",
         key="self_attn.k_proj",
         value="self_attn.v_proj",
+        parallel_reads="input",
     ),
     Layout(
         family="BERT, RoBERTa, MiniLM",
@@ -57,6 +60,7 @@ _LAYOUTS = (
         feedforward_out="output.dense",
         key="attention.self.key",
         value="attention.self.value",
+        parallel_reads="residual",
     ),
 )
 
