@@ -34,11 +34,15 @@ class Form(Protocol):
 FORMS: Plugins[Form] = Plugins(
     "form",
     {
-        "lora": "hatrack.models.adapters.lora:fit_lora",
-        "ia3": "hatrack.models.adapters.ia3:fit_ia3",
+        "adaption-prompt": "hatrack.models.adapters.zero_init:fit_adaption_prompt",
         "bottleneck": "hatrack.models.adapters.bottleneck:fit_bottleneck",
         "delta": "hatrack.models.adapters.delta:fit_delta",
+        "ia3": "hatrack.models.adapters.ia3:fit_ia3",
         "ln-tuning": "hatrack.models.adapters.delta:fit_norms",
+        "lora": "hatrack.models.adapters.lora:fit_lora",
+        "p-tuning": "hatrack.models.adapters.virtual:fit_prompt",
+        "prefix-tuning": "hatrack.models.adapters.virtual:fit_prefix",
+        "prompt-tuning": "hatrack.models.adapters.virtual:fit_prompt",
     },
 )
 

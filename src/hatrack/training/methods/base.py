@@ -110,9 +110,13 @@ METHODS: Plugins[type[Method]] = Plugins(
         "ia3": "hatrack.training.methods.ia3:Ia3",
         "last-n": "hatrack.training.methods.last_n:LastN",
         "ln": "hatrack.training.methods.ln:NormTuning",
+        "llama-adapter": "hatrack.training.methods.llama_adapter:LlamaAdapter",
         "lora": "hatrack.training.methods.lora.method:Lora",
         "lora+": "hatrack.training.methods.lora_plus:LoraPlus",
         "pissa": "hatrack.training.methods.pissa:Pissa",
+        "prefix": "hatrack.training.methods.prefix:Prefix",
+        "prompt": "hatrack.training.methods.prompt:Prompt",
+        "ptuning": "hatrack.training.methods.ptuning:PTuning",
         "rslora": "hatrack.training.methods.rslora:RsLora",
     },
 )
