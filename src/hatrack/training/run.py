@@ -168,7 +168,7 @@ def _train(plan: _Plan, console: Console) -> None:
             with torch.no_grad():
                 before, after, served = head(before), head(after), head(served)
             save_file({"weight": head.weight.detach().contiguous()}, folder / HEAD)
-        if plan.method.traits.reproduced:
+        if plan.method.traits.trained_on == "full-precision":
             check_reproduced(after, served, plan.config.method)
         _card(plan, head.scale if head else None).write(folder)
         write_probe(folder, outcome.inputs, served, before)
@@ -226,6 +226,7 @@ def _card(plan: _Plan, head_scale: float | None) -> AdapterCard:
         max_length=plan.config.train.max_length,
         answer_schema=plan.config.answer_schema,
         head_scale=head_scale,
+        trained_on=plan.method.traits.trained_on,
     )
 
 

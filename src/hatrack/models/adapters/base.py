@@ -43,6 +43,7 @@ FORMS: Plugins[Form] = Plugins(
         "p-tuning": "hatrack.models.adapters.virtual:fit_prompt",
         "prefix-tuning": "hatrack.models.adapters.virtual:fit_prefix",
         "prompt-tuning": "hatrack.models.adapters.virtual:fit_prompt",
+        "vera": "hatrack.models.adapters.vera:fit_vera",
     },
 )
 

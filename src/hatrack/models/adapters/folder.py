@@ -32,6 +32,7 @@ __all__ = [
     "WEIGHTS",
     "AdapterCard",
     "Allowed",
+    "TrainedOn",
     "foreign",
     "read_card",
     "read_config",
@@ -60,8 +61,15 @@ _EVERYWHERE: Allowed = {
 _OFF: tuple[Any, ...] = (None, False, {}, [], ())  # any other key is harmless only while it is switched off
 
 
+TrainedOn = Literal["full-precision", "nf4"]
+
+
 class AdapterCard(BaseModel):
-    """``hatrack.json``: how the adapter wants to be used."""
+    """``hatrack.json``: how the adapter wants to be used.
+
+    Attributes:
+        trained_on: how the base was held while the adapter was trained; it is used in full precision either way.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +83,7 @@ class AdapterCard(BaseModel):
     max_length: int
     answer_schema: dict[str, Any] | None = None
     head_scale: float | None = None
-    trained_on: Literal["full-precision", "nf4"] = "full-precision"  # it is served on the full-precision base either way
+    trained_on: TrainedOn = "full-precision"
 
     def write(self, folder: Path) -> None:
         """Write the card into an adapter's folder."""

@@ -12,7 +12,7 @@ from torch import nn
 
 from hatrack.models.adapters.folder import WEIGHTS, Allowed, foreign, read_config, read_tensors
 from hatrack.models.adapters.lora import PREFIX, linear_at
-from hatrack.models.adapters.switch import Variant, find, unwrap
+from hatrack.models.adapters.switch import Variant
 
 __all__ = ["Scaled", "fit_ia3"]
 
@@ -45,9 +45,7 @@ def fit_ia3(folder: Path, root: nn.Module) -> dict[str, Variant]:
         if not (key.startswith(PREFIX) and key.endswith(_END)) or tensor.dim() != 2 or 1 not in tensor.shape:
             raise foreign(folder, f"{key} {tuple(tensor.shape)}", "one vector ia3_l for each adapted layer")
         on_input = tensor.shape[0] == 1  # PEFT writes [1, d_in] for feed-forward layers, [d_out, 1] for the others
-        linear = unwrap(find(root, path))
-        width = getattr(linear, "in_features", 0), getattr(linear, "out_features", 0)
-        linear_at(root, path, (width[1], tensor.numel()) if on_input else (tensor.numel(), width[0]))
+        linear_at(root, path, (None, tensor.numel()) if on_input else (tensor.numel(), None))
         variants[path] = Scaled(tensor.float().flatten(), on_input)
     if not variants:
         raise foreign(folder, "no vectors at all", "one vector ia3_l for each adapted layer")

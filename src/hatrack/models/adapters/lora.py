@@ -120,19 +120,20 @@ def read_lora(folder: Path) -> LoraWeights:
     return LoraWeights(layers, magnitudes)
 
 
-def linear_at(root: nn.Module, path: str, size: Sequence[int]) -> nn.Linear:
+def linear_at(root: nn.Module, path: str, size: Sequence[int | None]) -> nn.Linear:
     """The linear layer of the base at ``path``, without its switch.
 
     Raises:
-        AdapterBroken: there is none, or it is not of ``size`` (d_out, d_in).
+        AdapterBroken: there is none, or it is not of ``size`` (d_out, d_in); None is any.
     """
     linear = unwrap(find(root, path))
     if not isinstance(linear, nn.Linear):
         raise AdapterBroken("the adapter names a layer the base does not have", given=path, fix="use the base it was trained on")
-    if (linear.out_features, linear.in_features) != tuple(size):
+    held = (linear.out_features, linear.in_features)
+    if any(wanted not in (None, found) for wanted, found in zip(size, held, strict=True)):
         raise AdapterBroken(
             "the adapter's matrices do not fit the base",
-            given=f"{path}: {size[0]}x{size[1]}",
+            given=f"{path}: {'x'.join('any' if wanted is None else str(wanted) for wanted in size)}",
             allowed=f"{linear.out_features}x{linear.in_features}",
             fix="use the base it was trained on",
         )

@@ -42,8 +42,9 @@ _PEFT: Allowed = {
     "num_transformer_submodules": (1,),
     "encoder_hidden_size": None,
 }
-_PREFIX: Allowed = _PEFT | {"peft_type": ("PREFIX_TUNING",), "prefix_projection": (True, False), "init_weights": None}
-_PROMPT: Allowed = _PEFT | {
+_PREFIX: Allowed = {**_PEFT, "peft_type": ("PREFIX_TUNING",), "prefix_projection": (True, False), "init_weights": None}
+_PROMPT: Allowed = {
+    **_PEFT,
     "peft_type": ("PROMPT_TUNING", "P_TUNING"),
     "prompt_tuning_init": ("RANDOM", "SAMPLE_VOCAB", "TEXT"),
     "prompt_tuning_init_text": None,
@@ -168,9 +169,9 @@ def cache_width(config: Any) -> tuple[int, int, int]:
 
 def _read(folder: Path, allowed: Allowed, what: str, width: int) -> torch.Tensor:
     config = read_config(folder, allowed, what, positive=("num_virtual_tokens",))
-    tensors = read_tensors(folder / WEIGHTS)
+    tensors: dict[str, torch.Tensor] = read_tensors(folder / WEIGHTS)
     tensor, expected = tensors.get(_TENSOR), (config["num_virtual_tokens"], width)
-    if tensor is None or len(tensors) != 1 or tuple(tensor.shape) != expected:
+    if not isinstance(tensor, torch.Tensor) or len(tensors) != 1 or tuple(tensor.shape) != expected:
         raise foreign(folder, ", ".join(f"{key} {tuple(t.shape)}" for key, t in tensors.items()), f"{_TENSOR} {expected}")
     return tensor.float()
 
@@ -192,7 +193,7 @@ def flat_pairs(pairs: Pairs) -> torch.Tensor:
     return stacked.permute(2, 0, 1, 3).reshape(stacked.shape[2], -1)
 
 
-def _filled(cache: Any, inner: nn.Module, pairs: Pairs, rows: int) -> Any:
+def _filled(cache: Any, inner: Any, pairs: Pairs, rows: int) -> Any:
     from transformers import DynamicCache
 
     filled = DynamicCache(config=inner.config) if cache is None else cache

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from hatrack.core.plugins import Plugins
+from hatrack.models.adapters.folder import TrainedOn
 from hatrack.models.loading import Kind
 
 __all__ = ["METHODS", "Coverage", "Method", "Schedule", "Traits", "option_model"]
@@ -28,7 +29,7 @@ class Traits:
         mixable: rows with different adapters of it can share one forward pass; its update is one A and one B a layer.
         four_bit: it can be trained on a base whose weights are held in 4 bits.
         hot_loadable: it is attached to and taken off a running base.
-        reproduced: use gives the logits of training; False where it is trained on another base than it is used on.
+        trained_on: the base it is trained beside. Only where that is the base it is used on does use give training's logits.
     """
 
     summary: str
@@ -38,7 +39,7 @@ class Traits:
     four_bit: bool
     kinds: tuple[Kind, ...] = ("causal", "encoder")
     hot_loadable: bool = True
-    reproduced: bool = True
+    trained_on: TrainedOn = "full-precision"
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ METHODS: Plugins[type[Method]] = Plugins(
         "prefix": "hatrack.training.methods.prefix:Prefix",
         "prompt": "hatrack.training.methods.prompt:Prompt",
         "ptuning": "hatrack.training.methods.ptuning:PTuning",
+        "qlora": "hatrack.training.methods.qlora:Qlora",
         "rslora": "hatrack.training.methods.rslora:RsLora",
+        "vera": "hatrack.training.methods.vera:Vera",
     },
 )
 

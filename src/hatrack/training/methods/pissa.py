@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, cast
 
 import torch
-from peft import get_peft_model_state_dict
+from peft import LoraConfig, PeftConfig, get_peft_model_state_dict
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
@@ -44,6 +44,12 @@ class Pissa(Lora):
     options: type[BaseModel] = PissaOptions
     rates: ClassVar[dict[Kind, float]] = {"causal": 3e-4, "encoder": 5e-4}
     extra: ClassVar[dict[str, Any]] = {"init_lora_weights": "pissa_niter_16"}  # a randomised SVD: seconds, not minutes
+
+    def config(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[PeftConfig, dict[str, int]]:
+        config, found = super().config(base, options, kind)
+        if next(base.parameters()).is_meta:  # no values to decompose
+            cast(LoraConfig, config).init_lora_weights = True
+        return config, found
 
     def apply(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[nn.Module, Coverage]:
         adapted, coverage = super().apply(base, options, kind)

@@ -29,12 +29,12 @@ class Placed(Switch):
 
     Attributes:
         placed: the variants by the path of the module they stand on; ``""`` is the base as a whole.
-        config: what the adapter's config says of them.
+        config_of_adapter: what the adapter's config says of them.
     """
 
     def __init__(self, base: nn.Module, variants: Mapping[str, Variant], config: Mapping[str, Any]) -> None:
         active = Active(_KEY)
-        super().__init__(base, active)
+        super().__init__(base.requires_grad_(False), active)
         self.placed = dict(variants)
         self.config_of_adapter = dict(config)
         for path, switch in place(self, variants, _KEY, active).items():

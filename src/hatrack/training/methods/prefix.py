@@ -53,11 +53,11 @@ class Prefix(VirtualTokens):
             encoder_hidden_size=heads * d_head,
             task_type=task_type(kind),
         )
-        encoder = PrefixEncoder(config)
+        encoder = PrefixEncoder(config)  # type: ignore[no-untyped-call]  # untyped in PEFT
         trunk: Any = find(base, backbone_path(base))
         if not next(trunk.parameters()).is_meta:
             with torch.no_grad():
-                words, cache = torch.randint(model.config.vocab_size, (1, tokens)), DynamicCache()
-                trunk(input_ids=words, past_key_values=cache)
+                cache: Any = DynamicCache()
+                trunk(input_ids=torch.randint(model.config.vocab_size, (1, tokens)), past_key_values=cache)
                 encoder.load_prompt_embeddings(flat_pairs([(layer.keys, layer.values) for layer in cache.layers]))
         return encoder, config

@@ -42,4 +42,4 @@ class Prompt(VirtualTokens):
             prompt_tuning_init="SAMPLE_VOCAB",
             task_type=task_type(kind),
         )
-        return PromptEmbedding(config, model.get_input_embeddings()), config
+        return PromptEmbedding(config, model.get_input_embeddings()), config  # type: ignore[no-untyped-call]  # untyped in PEFT

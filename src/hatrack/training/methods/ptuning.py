@@ -52,4 +52,4 @@ class PTuning(VirtualTokens):
             num_transformer_submodules=1,
             task_type=task_type(kind),
         )
-        return PromptEncoder(config), config
+        return PromptEncoder(config), config  # type: ignore[no-untyped-call]  # untyped in PEFT

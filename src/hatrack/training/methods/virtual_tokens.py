@@ -7,7 +7,7 @@ and would count the virtual tokens as the text's own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft import PeftConfig
@@ -54,8 +54,7 @@ class VirtualTokens(PlacedMethod):
         return PromptTokens(source, causal=True) if kind == "causal" else InputTokens(source)
 
     def variants(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[dict[str, Variant], dict[str, Any], dict[str, int]]:
-        encoder, config = self.encoder(base, options, kind)
-        tokens = int(config.num_virtual_tokens)
+        (encoder, config), tokens = self.encoder(base, options, kind), cast(TokenOptions, options).tokens
         variants = {backbone_path(base): self.variant(Source(encoder, tokens), kind)}
         return variants, plain_config(config), {"virtual tokens": tokens}
 
