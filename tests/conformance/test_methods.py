@@ -1,146 +1,229 @@
-"""What every method promises; a new one is tested here by being in the table."""
+"""What every method promises, on every kind of base it is for; a new one is tested here by being in the table."""
 
 from __future__ import annotations
 
+import gc
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+import yaml
 from pydantic import ValidationError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from hatrack.core.errors import AdapterBroken
+from conftest import label_rows, write_jsonl
+from hatrack.core.errors import AdapterBroken, TargetsNotFound, TrainingError
+from hatrack.models.adapters.folder import read_card
+from hatrack.models.adapters.switch import Switch
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import load_module
+from hatrack.models.quantised import quantise
 from hatrack.training.methods.base import METHODS, Traits, option_model
 from hatrack.training.objectives.base import OBJECTIVES
-from tiny_training import open_pieces
+from hatrack.training.proof import outputs
+from tiny_training import Pieces, open_pieces
 
 TASKS = {"causal": "classify-by-text", "encoder": "classify"}
+PAIRS = [(name, kind) for name in METHODS.names() for kind in TASKS if kind in METHODS.get(name).traits.kinds]
 
 every_method = pytest.mark.parametrize("name", METHODS.names())
-every_kind = pytest.mark.parametrize("kind", TASKS)
+every_pair = pytest.mark.parametrize(("name", "kind"), PAIRS)
 
 
-@pytest.fixture
-def project(make_project):
-    def make(name, kind, folder="project", **train):
-        settings = {"epochs": 4, "patience": 9, **train}
-        # the keys that make_project writes are LoRA's; another method starts from its defaults
-        known = option_model(name).model_fields
-        given = make_project(TASKS[kind], folder=folder, method=name, train=settings)
-        text = given.joinpath("hatrack.yaml").read_text()
-        lines = [line for line in text.splitlines() if line.strip().split(":")[0] not in {"r", "alpha"} - set(known)]
-        given.joinpath("hatrack.yaml").write_text("\n".join(lines) + "\n")
-        return given
+@pytest.fixture(scope="module", autouse=True)
+def _a_hundred_trainings_are_quick():
+    gc.collect()
+    gc.freeze()  # every training collects garbage, and torch alone is a million objects
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hatrack.training.run.draw_curves", lambda *arguments: None)
+        yield
+    gc.unfreeze()
+
+
+@dataclass
+class Trained:
+    """A finished adapter and what the model answered when training ended."""
+
+    pieces: Pieces
+    folder: Path
+    rows: list[tuple[int, ...]]
+    answers: torch.Tensor
+
+
+@pytest.fixture(scope="module")
+def make_pieces(tmp_path_factory, tiny_causal, tiny_encoder):
+    """``make_pieces(name, kind, seed)``: a run's inputs, in a folder of its own, with the method's own options."""
+
+    def make(name, kind, seed=1):
+        root = tmp_path_factory.mktemp("methods")
+        write_jsonl(root / "data.jsonl", label_rows(30))
+        adapter = {"data": "data.jsonl", "task": TASKS[kind], "method": name}
+        adapter["train"] = {"epochs": 3, "batch_size": 8, "max_length": 64, "patience": 9, "seed": seed}
+        base = str(tiny_encoder if kind == "encoder" else tiny_causal)
+        (root / "hatrack.yaml").write_text(yaml.safe_dump({"base": base, "adapters": {"first": adapter}}))
+        return open_pieces(root)
 
     return make
 
 
-@pytest.fixture
-def trained(project, monkeypatch):
-    """The adapter's folder and the adapted model as it was when training ended."""
+@pytest.fixture(scope="module")
+def train(make_pieces):
+    """``train(name, kind)``: trained once for all tests."""
+    kept: dict[tuple[str, str], Trained] = {}
 
-    def make(name, kind, **train):
-        kept = []
-        method = METHODS.get(name)
-        export = method.export
-        monkeypatch.setattr(method, "export", lambda self, adapted, *rest: kept.append(adapted) or export(self, adapted, *rest))
-        pieces = open_pieces(project(name, kind, **train))
-        result = pieces.train()
-        monkeypatch.setattr(method, "export", export)
-        return pieces, result, kept[0]
+    def run(name, kind):
+        if (name, kind) not in kept:
+            pieces, method = make_pieces(name, kind), METHODS.get(name)
+            rows, answers, export = [item.ids for item in pieces.items()[1]], [], method.export
 
-    return make
+            def keep(self, adapted, *rest):
+                answers.append(outputs(adapted.eval(), rows, kind))
+                return export(self, adapted, *rest)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(method, "export", keep)
+                folder = pieces.train().folder
+            kept[name, kind] = Trained(pieces, folder, rows, answers[0])
+        return kept[name, kind]
+
+    return run
 
 
-@every_method
-@every_kind
-def test_training_lowers_the_loss_and_leaves_the_base_as_it_was(project, name, kind):
-    pieces = open_pieces(project(name, kind))
-    method, objective = METHODS.get(name)(), OBJECTIVES.get(pieces.config.task)()
-    base = pieces.base()
-    before = [(parameter, parameter.detach().clone()) for parameter in base.parameters()]
-    torch.manual_seed(0)
-    adapted, coverage = method.apply(base, method.options(), kind)
-    items, _ = pieces.items()
-    trainee = objective.trainee(base, adapted, pieces.prepared, pieces.config, items)
+def batch_loss(pieces: Pieces, base: Any, adapted: Any) -> Any:
+    """The loss on a fixed batch, as a function of nothing."""
+    objective = OBJECTIVES.get(pieces.config.task)()
+    items = pieces.items()[0][:12]
+    trainee = objective.trainee(base, adapted, pieces.prepared, pieces.config, items).eval()
     batch = objective.collate(items, 0)
     batch.pop("rows")
-    added = [p for p in adapted.parameters() if p.requires_grad]
-    assert sum(p.numel() for p in added) == coverage.trained < coverage.total
-    optimizer = torch.optim.AdamW(added, lr=method.learning_rate(kind), weight_decay=0.1)
+    return lambda: trainee(**batch)
+
+
+def descend(pieces: Pieces, base: Any, adapted: Any, rate: float, steps: int = 15) -> tuple[float, float]:
+    """First and last loss of some steps of AdamW on one batch."""
+    loss = batch_loss(pieces, base, adapted)
+    optimizer = torch.optim.AdamW([p for p in adapted.parameters() if p.requires_grad], lr=rate, weight_decay=0.1)
     losses = []
-    for _ in range(20):
-        loss = trainee.eval()(**batch)
+    for _ in range(steps):
+        value = loss()
         optimizer.zero_grad()
-        loss.backward()
+        value.backward()
         optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.98 * losses[0]
-    for parameter, kept in before:
-        assert not parameter.requires_grad
+        losses.append(value.item())
+    return losses[0], losses[-1]
+
+
+@every_pair
+def test_training_lowers_the_loss_and_leaves_the_base_alone(make_pieces, name, kind):
+    pieces, method = make_pieces(name, kind), METHODS.get(name)()
+    base = pieces.base()
+    torch.manual_seed(0)
+    adapted, coverage = method.apply(base, method.options(), kind)
+    held = [(p, p.detach().clone()) for p in adapted.parameters() if not p.requires_grad]
+    assert sum(p.numel() for p in adapted.parameters() if p.requires_grad) == coverage.trained < coverage.total
+    assert coverage.targets
+    first, last = descend(pieces, base, adapted, method.learning_rate(kind))
+    assert last < 0.98 * first
+    for parameter, kept in held:
         assert parameter.grad is None
         assert torch.equal(parameter, kept)
 
 
-@every_method
-@every_kind
-def test_what_is_exported_acts_as_what_was_trained(trained, name, kind):
-    pieces, result, adapted = trained(name, kind)
-    assert {path.suffix for path in result.folder.iterdir()} == {".json", ".safetensors"}
-    rows = [item.ids for item in pieces.items()[1]]
-    host = ModelHost(pieces.files)
-    before = outputs(host.module, rows, kind)
-    host.attach("it", result.folder)
+@every_pair
+def test_F21_what_is_exported_acts_as_what_was_trained_and_the_base_stays_the_base(train, name, kind):
+    done = train(name, kind)
+    assert {path.suffix for path in done.folder.iterdir()} == {".json", ".safetensors"}
+    traits = METHODS.get(name).traits
+    assert read_card(done.folder).trained_on == traits.trained_on
+    host = ModelHost(done.pieces.files)
+    modules, before = dict(host.module.named_modules()), outputs(host.module, done.rows, kind)
+    adapter = host.attach("it", done.folder)
     with host.using("it"):
-        served = outputs(host.module, rows, kind)
-    assert torch.allclose(served, outputs(adapted.eval(), rows, kind), atol=1e-4)
+        served = outputs(host.module, done.rows, kind)
+    if traits.trained_on == "full-precision":
+        assert torch.allclose(served, done.answers, atol=1e-4)
     assert (served - before).abs().max() > 1e-3
-    assert torch.equal(outputs(host.module, rows, kind), before), "base is base again"
+    assert adapter.nbytes > 0
+    assert torch.equal(outputs(host.module, done.rows, kind), before), "base is base while it is resident (F33)"
+    host.detach("it")
+    assert torch.equal(outputs(host.module, done.rows, kind), before)
+    assert dict(host.module.named_modules()) == modules, "the very modules that were there"
+    assert not any(isinstance(m, Switch) for m in host.module.inner.modules())
 
 
-def outputs(module, rows, kind):
-    from hatrack.models.causal import last_logits
-    from hatrack.models.encoder import embed, pad_right
-
-    if kind == "causal":
-        return last_logits(module, rows).clone()
-    with torch.no_grad():
-        return embed(module, *pad_right(rows, 0))
-
-
-@every_method
-@every_kind
-def test_F11_the_same_seed_writes_the_same_bytes(project, name, kind):
-    folders = [open_pieces(project(name, kind, folder, epochs=1)).train().folder for folder in ("one", "two")]
-    names = {path.name for path in folders[0].iterdir()} - {"training.json"}  # seconds
-    assert names == {path.name for path in folders[1].iterdir()} - {"training.json"}
+@every_pair
+def test_F11_the_same_seed_writes_the_same_bytes_and_another_seed_others(train, make_pieces, name, kind):
+    first, same, other = train(name, kind).folder, make_pieces(name, kind).train().folder, make_pieces(name, kind, 2).train().folder
+    names = {path.name for path in first.iterdir()} - {"training.json"}  # seconds
+    assert names == {path.name for path in same.iterdir()} - {"training.json"}
     for file in names:
-        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
+        assert (first / file).read_bytes() == (same / file).read_bytes(), file
+    weights = "adapter_model.safetensors"
+    assert (first / weights).read_bytes() != (other / weights).read_bytes()
 
 
-@every_method
-def test_F18_an_export_that_changes_nothing_is_refused(trained, name):
-    from safetensors.torch import save_file
+@every_pair
+def test_F18_weights_that_are_not_those_of_training_are_refused(train, tmp_path, name, kind):
+    import shutil
 
-    pieces, result, _ = trained(name, "causal", epochs=1)
-    weights = result.folder / "adapter_model.safetensors"
-    save_file({key: torch.zeros_like(tensor) for key, tensor in load_file(weights).items()}, weights)
-    with pytest.raises(AdapterBroken):
-        ModelHost(pieces.files).attach("it", result.folder)
+    done = train(name, kind)
+    folder = Path(shutil.copytree(done.folder, tmp_path / "copy"))
+    weights = folder / "adapter_model.safetensors"
+    host = ModelHost(done.pieces.files)
+    before = outputs(host.module, done.rows, kind)
+    for spoil in (torch.zeros_like, lambda tensor: tensor * 1.5, lambda tensor: tensor[:1].clone()):
+        save_file({key: spoil(tensor).contiguous() for key, tensor in load_file(done.folder / weights.name).items()}, weights)
+        with pytest.raises(AdapterBroken):
+            host.attach("it", folder)
+    assert not host.adapters
+    assert torch.equal(outputs(host.module, done.rows, kind), before)
 
 
-@every_method
-@every_kind
-def test_the_same_weights_are_the_same_bytes(tmp_path, project, name, kind):
-    pieces = open_pieces(project(name, kind))
+@every_pair
+def test_the_same_weights_are_the_same_bytes(tmp_path, make_pieces, name, kind):
     method = METHODS.get(name)()
-    adapted, _ = method.apply(load_module(pieces.files), method.options(), kind)
+    adapted, _ = method.apply(load_module(make_pieces(name, kind).files), method.options(), kind)
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         method.export(adapted, tmp_path / folder, "base")
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert files
+    assert files == ["adapter_config.json", "adapter_model.safetensors"]
     assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in files)
+
+
+@every_pair
+def test_a_layout_without_values_has_the_same_parameters(make_pieces, name, kind):
+    method, pieces = METHODS.get(name)(), make_pieces(name, kind)
+    base = load_module(pieces.files)
+    with torch.device("meta"):
+        empty = type(base)(base.config)
+    _, expected = method.apply(base, method.options(), kind)
+    _, found = method.apply(empty, method.options(), kind)
+    assert (found.trained, found.targets) == (expected.trained, expected.targets)
+
+
+@pytest.mark.parametrize(("name", "kind"), [pair for pair in PAIRS if METHODS.get(pair[0]).traits.four_bit])
+def test_a_method_that_says_so_learns_on_a_4_bit_base(make_pieces, name, kind):
+    pieces, method = make_pieces(name, kind), METHODS.get(name)()
+    base = pieces.base()
+    if method.traits.trained_on == "full-precision":
+        quantise(base)
+    torch.manual_seed(0)
+    adapted, _ = method.apply(base, method.options(), kind)
+    first, last = descend(pieces, base, adapted, method.learning_rate(kind))
+    assert last < 0.98 * first
+
+
+@every_pair
+def test_F10_what_the_base_does_not_have_is_refused(make_pieces, name, kind):
+    method = METHODS.get(name)()
+    base = load_module(make_pieces(name, kind).files)
+    wrong = {"target_modules": ("q_porj",), "last_layers": 99, "n": 99}
+    for key in wrong.keys() & method.options.model_fields.keys():
+        with pytest.raises(TargetsNotFound):
+            method.apply(base, method.options(**{key: wrong[key]}), kind)
 
 
 @every_method
@@ -149,7 +232,18 @@ def test_a_method_says_what_it_can_do_and_refuses_foreign_keys(name):
     assert method.name == name
     assert isinstance(method.traits, Traits)
     assert method.traits.summary
-    assert all(0 < method.learning_rate(kind) < 1 for kind in TASKS)
+    assert method.traits.when
+    assert all(0 < method.learning_rate(kind) < 1 for kind in method.traits.kinds)
     with pytest.raises(ValidationError):
         method.options(no_such_key=1)
     assert all(field.description for field in method.options.model_fields.values())
+    assert option_model(name) is method.options
+
+
+@pytest.mark.parametrize(("name", "kind"), sorted({(n, k) for n in METHODS.names() for k in TASKS} - set(PAIRS)))
+def test_a_kind_of_base_it_is_not_for_is_refused_before_anything_is_loaded(make_pieces, monkeypatch, name, kind):
+    pieces = make_pieces(name, kind)
+    monkeypatch.setattr("hatrack.training.run.load_module", None)
+    with pytest.raises(TrainingError, match="makes no sense on an encoder") as refused:
+        pieces.train()
+    assert "lora" in refused.value.allowed

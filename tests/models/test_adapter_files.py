@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hatrack.core.errors import AdapterBroken
-from hatrack.models.adapters.folder import CARD, CONFIG, WEIGHTS, read_card, read_lora_config, read_tensors
-from hatrack.models.adapters.lora import read_lora
+from hatrack.models.adapters.folder import CARD, CONFIG, WEIGHTS, read_card, read_tensors
+from hatrack.models.adapters.lora import read_lora, read_lora_config
 
 KEY = "base_model.model.model.layers.2.self_attn.q_proj.lora_{}.weight"
 
@@ -48,7 +48,7 @@ def test_rank_stabilised_scaling_divides_by_the_root(folder, edit_json):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"use_dora": True},
+        {"use_dora": "yes"},
         {"auto_mapping": {"base_model_class": "X", "parent_library": "evil"}},
         {"modules_to_save": ["lm_head"]},
         {"bias": "all"},

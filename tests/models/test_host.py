@@ -11,7 +11,9 @@ from transformers import AutoModelForCausalLM
 
 from hatrack.core.errors import AdapterBroken, AdapterMismatch
 from hatrack.core.names import BASE
+from hatrack.models.adapters.base import read_variants
 from hatrack.models.adapters.folder import CARD, CONFIG, HEAD, PROBE, WEIGHTS
+from hatrack.models.adapters.switch import Active, Switch, place
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import load_module, open_base
 
@@ -34,8 +36,8 @@ def change(folder, name, edit) -> None:
     save_file(tensors, folder / name)
 
 
-def matrices(module) -> int:
-    return sum(len(getattr(layer, "matrices", ())) for layer in module.modules())
+def variants(module) -> int:
+    return sum(len(layer.variants) for layer in module.modules() if isinstance(layer, Switch))
 
 
 def test_F33_base_logits_are_exactly_the_unadapted_ones_while_adapters_are_resident(host, causal_files, adapter_a, adapter_b):
@@ -102,7 +104,7 @@ def test_detaching_frees_the_matrices_and_leaves_the_others(host, adapter_a, ada
     assert set(host.adapters) == {"a"}
     assert torch.equal(logits(host, "a"), alone)
     host.detach("a")
-    assert matrices(host.module) == 0
+    assert variants(host.module) == 0
 
 
 def test_F21_an_attached_adapter_gives_the_logits_of_peft(host, causal_files, adapter_a, adapter_b):
@@ -126,12 +128,8 @@ def test_F21_rank_stabilised_scaling_is_that_of_peft(host, causal_files, adapter
     theirs = PeftModel.from_pretrained(base, folder).eval()
     with torch.inference_mode():
         expected = torch.stack([theirs(input_ids=torch.tensor([ids])).logits[0, -1] for ids in PROMPTS])
-    from hatrack.models.adapters.lora import Active, read_lora, wrap_linears
-
-    module, active = load_module(causal_files), Active("x")
-    weights = read_lora(folder)
-    for path, layer in wrap_linears(module, weights.layers, active).items():
-        layer.matrices["x"] = weights.layers[path]
+    module = load_module(causal_files)
+    place(module, read_variants(folder, module), "x", Active("x"))
     with torch.inference_mode():
         ours = torch.stack([module(input_ids=torch.tensor([ids])).logits[0, -1] for ids in PROMPTS])
     assert torch.allclose(ours, expected, atol=1e-4)
@@ -155,11 +153,11 @@ def test_F18_an_adapter_that_does_not_act_as_at_training_is_refused_and_the_base
     folder = spoiled(adapter_a)
     change(folder, file, edit)
     host.attach("b", adapter_b)
-    before, with_b, held = logits(host, BASE), logits(host, "b"), matrices(host.module)
+    before, with_b, held = logits(host, BASE), logits(host, "b"), variants(host.module)
     with pytest.raises(AdapterBroken, match=said):
         host.attach("a", folder)
     assert set(host.adapters) == {"b"}
-    assert matrices(host.module) == held
+    assert variants(host.module) == held
     assert torch.equal(logits(host, BASE), before)
     assert torch.equal(logits(host, "b"), with_b)
 

@@ -59,11 +59,10 @@ def second_version(root, name="colours"):
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["r"] == 8
     (folder / "probe.safetensors").unlink()
-    from hatrack.models.adapters.lora import read_lora, wrap_linears
+    from hatrack.models.adapters.base import read_variants
+    from hatrack.models.adapters.switch import place
 
-    loaded = read_lora(folder)
-    for path, layer in wrap_linears(host.module, loaded.layers, host._active).items():
-        layer.matrices["new"] = loaded.layers[path]
+    place(host.module, read_variants(folder, host.module), "new", host._active)
     host._active.name = "new"  # by hand: attaching would ask for the probe that is made here
     write_probe(folder, PROMPT, host.probe_logits(PROMPT, None), base)
     files = {file: sha256_file(folder / file) for file in first.files}

@@ -14,9 +14,10 @@ import torch
 from hatrack.core.digest import sha256_text
 from hatrack.core.errors import AdapterBroken, AdapterMismatch, AdapterNotFound
 from hatrack.core.names import BASE
+from hatrack.models.adapters.base import read_variants
 from hatrack.models.adapters.folder import HEAD, AdapterCard, read_card, read_tensors
-from hatrack.models.adapters.lora import Active, AdaptedLinear, read_lora, wrap_linears
 from hatrack.models.adapters.probe import verify_probe
+from hatrack.models.adapters.switch import Active, Switch, place, remove, tensor_bytes
 from hatrack.models.causal import last_logits
 from hatrack.models.encoder import CosineHead, embed, pad_right, token_batches
 from hatrack.models.loading import BaseModelFiles, load_module
@@ -32,7 +33,8 @@ class AttachedAdapter:
     """An adapter that lies on the base.
 
     Attributes:
-        key: the name its matrices are stored under; callers use the adapter's digest.
+        key: the name its variants are stored under; callers use the adapter's digest.
+        layers: paths of the modules it changes; ``""`` is the base as a whole.
     """
 
     key: str
@@ -47,9 +49,9 @@ class ModelHost:
 
     def __init__(self, files: BaseModelFiles) -> None:
         self.files = files
-        self.module: Any = load_module(files)
         self.adapters: dict[str, AttachedAdapter] = {}
         self._active = Active()
+        self.module: Any = Switch(load_module(files), self._active)
 
     @cached_property
     def renderer(self) -> ChatRenderer:
@@ -73,12 +75,11 @@ class ModelHost:
             raise ValueError(f"the key {key!r} is taken")  # two adapters under one key would mix their layers
         card = read_card(folder)
         self._check_card(card)
-        weights = read_lora(folder)
         head = self._head(folder, card)
-        wrapped = wrap_linears(self.module, weights.layers, self._active)
-        for path, layer in wrapped.items():
-            layer.matrices[key] = weights.layers[path]
-        adapter = AttachedAdapter(key, card, tuple(wrapped), weights.nbytes, head)
+        with self.using(BASE):  # some forms ask the base what it makes of their tokens
+            variants = read_variants(folder, self.module)
+        place(self.module, variants, key, self._active)
+        adapter = AttachedAdapter(key, card, tuple(variants), tensor_bytes(variants), head)
         self.adapters[key] = adapter
         try:
             with self.using(key):
@@ -90,11 +91,7 @@ class ModelHost:
 
     def detach(self, key: str) -> None:
         """Take an adapter off the base and free its memory."""
-        adapter = self.adapters.pop(key)
-        for path in adapter.layers:
-            layer = self.module.get_submodule(path)
-            if isinstance(layer, AdaptedLinear):
-                layer.matrices.pop(key, None)
+        remove(self.module, self.adapters.pop(key).layers, key)
 
     @contextlib.contextmanager
     def using(self, key: str) -> Iterator[AttachedAdapter | None]:

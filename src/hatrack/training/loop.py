@@ -12,7 +12,7 @@ Trainer's own. What is added here:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +166,12 @@ def run_loop(
     collate: Collate,
     run: Path,
     callbacks: Sequence[TrainerCallback],
+    optimizer: Callable[[int], torch.optim.Optimizer | None] = lambda steps: None,
 ) -> Loop:
     """Train until the epochs are over or validation loss no longer falls; the best weights are in ``trainee`` afterwards.
 
-    A sealed checkpoint in ``run`` is resumed from.
+    A sealed checkpoint in ``run`` is resumed from. ``optimizer`` makes the method's own optimizer for so many steps, or
+    says None for the Trainer's AdamW.
 
     Raises:
         NonFiniteLoss: the loss is NaN or infinite.
@@ -212,6 +214,7 @@ def run_loop(
         Rows(train),
         Rows(validation),
         collate,
+        optimizers=(optimizer(total), None),
         callbacks=[_EvaluateAtEnd(), EarlyStoppingCallback(settings.patience), *callbacks],
     )
     for callback in list(loop.callback_handler.callbacks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import shutil
 import sys
@@ -21,13 +22,12 @@ from transformers import set_seed
 
 from hatrack.core.atomic import STAGING, staged_folder, storage_errors, write_text
 from hatrack.core.config import AdapterConfig
-from hatrack.core.digest import canonical_json, sha256_json, short
+from hatrack.core.digest import canonical_json
 from hatrack.core.errors import TrainingError
 from hatrack.data.prepare import Prepared
 from hatrack.models.adapters.folder import HEAD, AdapterCard
 from hatrack.models.adapters.probe import PROBE_TOKENS, write_probe
-from hatrack.models.causal import last_logits
-from hatrack.models.encoder import embed, pad_right
+from hatrack.models.encoder import CosineHead
 from hatrack.models.host import text_template_hash
 from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
@@ -36,18 +36,21 @@ from hatrack.training.curves import CURVES, draw_curves
 from hatrack.training.estimate import Estimate, estimate
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.fast.dropout import turn_off_dropout
+from hatrack.training.identity import behaviour, run_key
 from hatrack.training.loop import run_loop
 from hatrack.training.memory import forget_peak, peak_memory
-from hatrack.training.methods.base import METHODS, Method
+from hatrack.training.methods.base import METHODS, Method, Schedule
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
 from hatrack.training.parent import Parent, check_parent, start_from
 from hatrack.training.progress import EventLog, LiveBar
+from hatrack.training.proof import check_reproduced, outputs, served_outputs
 
-__all__ = ["TrainedAdapter", "behaviour", "run_key", "train_adapter"]
+__all__ = ["TrainedAdapter", "train_adapter"]
 
 ADAPTER = "adapter"
 _STATISTICS = "training.json"
+_LARGE = 2**28  # bytes of a base from which it is worth a second to free it at once
 
 
 @dataclass(frozen=True)
@@ -66,32 +69,6 @@ class TrainedAdapter:
     statistics: dict[str, float]
     libraries: dict[str, str]
     template_hash: str
-
-
-def behaviour(
-    config: AdapterConfig, labels: Sequence[str], learning_rate: float, options: dict[str, Any], parent: Parent | None = None
-) -> dict[str, Any]:
-    """Everything in the config that decides what the adapter does, with all defaults written out."""
-    preference = {"preference": config.preference.model_dump(mode="json")} if config.task == "prefer" else {}
-    start = {"parent": parent.manifest.digest} if parent else {}
-    # how much disk and memory may be taken changes no weight
-    settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True})
-    return {
-        **preference,
-        **start,
-        "task": config.task,
-        "method": config.method,
-        "options": options,
-        "system": config.system,
-        "labels": list(labels),
-        "answer_schema": config.answer_schema,
-        "train": {**settings, "learning_rate": learning_rate},
-    }
-
-
-def run_key(name: str, base_fingerprint: str, template_hash: str, data_digest: str, config: dict[str, Any]) -> str:
-    """The folder name of a run: the same inputs are the same run, and resume it."""
-    return f"{name}-{short(sha256_json([base_fingerprint, template_hash, data_digest, config]))}"
 
 
 @dataclass(frozen=True)
@@ -140,6 +117,14 @@ def train_adapter(
             allowed="classify on an encoder; classify-by-text and instruct on a causal model",
             fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
         )
+    if files.kind not in method.traits.kinds:
+        fitting = [name for name in METHODS.names() if files.kind in METHODS.get(name).traits.kinds]
+        raise TrainingError(
+            f"method {config.method} makes no sense on {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
+            given=f"method: {config.method}, base: {files.spec}",
+            allowed=", ".join(fitting),
+            fix="choose another method; `hatrack methods` says what each is for",
+        )
     options = method.options.model_validate(config.options)
     rate = config.train.learning_rate or method.learning_rate(files.kind) * objective.rate_scale
     acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"), parent)
@@ -160,16 +145,47 @@ def train_adapter(
     return TrainedAdapter(run / ADAPTER, run, acts, statistics["figures"], statistics["libraries"], template)
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What remains of a training when the model is gone: probe inputs, the base's and the adapter's outputs, the head."""
+
+    inputs: list[tuple[int, ...]]
+    before: torch.Tensor
+    after: torch.Tensor
+    head: CosineHead | None
+    figures: dict[str, float]
+
+
 def _train(plan: _Plan, console: Console) -> None:
-    settings, objective = plan.config.train, plan.objective
+    with staged_folder(plan.run / ADAPTER) as folder:
+        outcome = _fit(plan, folder, console)
+        head = outcome.head
+        if sum(path.stat().st_size for path in plan.files.folder.glob("*.safetensors")) > _LARGE:
+            gc.collect()  # the trained model hangs in circles; two large bases at once may be one too many
+        served = served_outputs(plan.files, folder, outcome.inputs)
+        before, after = outcome.before, outcome.after
+        if head is not None:
+            with torch.no_grad():
+                before, after, served = head(before), head(after), head(served)
+            save_file({"weight": head.weight.detach().contiguous()}, folder / HEAD)
+        if plan.method.traits.trained_on == "full-precision":
+            check_reproduced(after, served, plan.config.method)
+        _card(plan, head.scale if head else None).write(folder)
+        write_probe(folder, outcome.inputs, served, before)
+        write_text(folder / _STATISTICS, canonical_json({"figures": outcome.figures, "libraries": _libraries()}))
+
+
+def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
+    """Train, and write the adapter's weights and config into ``folder``."""
+    settings, objective, method = plan.config.train, plan.objective, plan.method
     base: Any = load_module(plan.files)
     if settings.base_dropout == "off":
         turn_off_dropout(base)
     train, validation = objective.items(plan.prepared, plan.config, plan.files)
     inputs = [item.ids[:PROBE_TOKENS] for item in train[:2]]
-    before = _outputs(base, inputs, plan.files)
+    before = outputs(base, inputs, plan.files.kind)
     set_seed(settings.seed)  # before the first random number of the adapter (F11)
-    adapted, coverage = plan.method.apply(base, plan.options, plan.files.kind)
+    adapted, coverage = method.apply(base, plan.options, plan.files.kind)
     if plan.parent is not None:
         start_from(adapted, plan.parent)
     console.print(f"{plan.name}: training {coverage}")
@@ -179,6 +195,9 @@ def _train(plan: _Plan, console: Console) -> None:
 
     def collate(rows: Sequence[Item]) -> dict[str, torch.Tensor]:
         return objective.collate(rows, pad)
+
+    def optimizer(steps: int) -> torch.optim.Optimizer | None:
+        return method.optimizer(adapted, trainee, plan.options, Schedule(plan.learning_rate, settings.weight_decay, steps))
 
     bar = LiveBar(plan.name, console)
     start = time.monotonic()
@@ -191,23 +210,14 @@ def _train(plan: _Plan, console: Console) -> None:
         console.print(f"{plan.name}: {expected}")
         forget_peak()
         watchers = [bar, EventLog(plan.run)]
-        loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers)
+        loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers, optimizer)
     finally:
         bar.close()
     figures = {**_figures(loop.state, train, time.monotonic() - start, expected), "trained_parameters": float(coverage.trained)}
     trainee.eval()
-    after = _outputs(base, inputs, plan.files)
+    method.export(adapted, folder, _base_name(plan.files.spec))
     head = trainee.head if isinstance(trainee, EncoderTrainee) else None
-    if head is not None:
-        with torch.no_grad():
-            before, after = head(before), head(after)
-    with staged_folder(plan.run / ADAPTER) as folder:
-        plan.method.export(adapted, folder, _base_name(plan.files.spec))
-        if head is not None:
-            save_file({"weight": head.weight.detach().contiguous()}, folder / HEAD)
-        _card(plan, head.scale if head else None).write(folder)
-        write_probe(folder, inputs, after, before)
-        write_text(folder / _STATISTICS, canonical_json({"figures": figures, "libraries": _libraries()}))
+    return _Outcome(inputs, before, outputs(adapted, inputs, plan.files.kind), head, figures)
 
 
 def _card(plan: _Plan, head_scale: float | None) -> AdapterCard:
@@ -221,6 +231,7 @@ def _card(plan: _Plan, head_scale: float | None) -> AdapterCard:
         max_length=plan.config.train.max_length,
         answer_schema=plan.config.answer_schema,
         head_scale=head_scale,
+        trained_on=plan.method.traits.trained_on,
     )
 
 
@@ -260,14 +271,6 @@ def _libraries() -> dict[str, str]:
 def _base_name(spec: str) -> str:
     """A base in a folder goes by the folder's name: its path would make the digest another one on every machine (F11)."""
     return Path(spec).name if Local().claims(spec) else spec
-
-
-def _outputs(base: Any, inputs: Sequence[Sequence[int]], files: BaseModelFiles) -> torch.Tensor:
-    """What the probe keeps of a base, adapted in place or not yet: next-token logits, or embeddings."""
-    if files.kind == "causal":
-        return last_logits(base, inputs)
-    with torch.no_grad():
-        return embed(base, *pad_right(inputs, 0))
 
 
 def _figures(state: Any, train: Sequence[Item], seconds: float, expected: Estimate) -> dict[str, float]:

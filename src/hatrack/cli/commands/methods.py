@@ -2,26 +2,87 @@
 
 from __future__ import annotations
 
-from hatrack.cli.screen import JsonOption, print_json, result_console
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 
-def run(json: JsonOption = False) -> None:
-    from dataclasses import asdict
+from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
 
+if TYPE_CHECKING:
     from rich.table import Table
+
+    from hatrack.models.loading import BaseModelFiles
+    from hatrack.training.footprint import Footprint
+
+_NARROW = 100  # columns below which a sentence beside six figures would be a column of single words
+
+
+def run(
+    project: ProjectOption = Path("."),
+    base: Annotated[str | None, typer.Option("--base", help="Another base than the project's: bundled/NAME, a hub id, or a path.")] = None,
+    json: JsonOption = False,
+) -> None:
+    from hatrack.training.footprint import footprints
+
+    files = _base(project, base)
+    found = footprints(files)
+    if json:
+        print_json([_as_dict(one) for one in found])
+        return
+    console = result_console()
+    console.print(_table(found, f"on {files.spec}", console.width))
+    console.print(
+        "memory: base, trained parameters, gradients and optimizer; activations come on top.\n"
+        "merge: can be added into the base. mix: different adapters in one batch. 4-bit: learns on a 4-bit base."
+    )
+
+
+def _base(project: Path, spec: str | None) -> BaseModelFiles:
+    from hatrack.core.config import ProjectConfig
+    from hatrack.core.config_file import CONFIG_NAME, read_config
+    from hatrack.core.project import Project
+    from hatrack.models.loading import open_base
+
+    if spec is None and (project / CONFIG_NAME).is_file():
+        spec = Project(project.absolute()).base_spec(read_config(project).base)
+    console = progress_console()
+    return open_base(spec or str(ProjectConfig.model_fields["base"].default), report=lambda line: console.print(f"[dim]{line}[/dim]"))
+
+
+def _as_dict(one: Footprint) -> dict[str, Any]:
+    from dataclasses import asdict
 
     from hatrack.training.methods.base import METHODS
 
-    methods = [METHODS.get(name)() for name in METHODS.names()]
-    if json:
-        print_json([{"name": m.name, **asdict(m.traits), "options": m.options.model_json_schema()["properties"]} for m in methods])
-        return
-    table = Table()
-    for heading in ("method", "what it is", "mergeable", "mixable in a batch", "4-bit base", "options"):
-        table.add_column(heading)
-    for method in methods:
-        traits = method.traits
-        yes = ["yes" if value else "no" for value in (traits.mergeable, traits.mixable, traits.four_bit)]
-        options = ", ".join(f"{key}={field.default}" for key, field in method.options.model_fields.items())
-        table.add_row(method.name, traits.summary, *yes, options)
-    result_console().print(table)
+    options = METHODS.get(one.method).options.model_json_schema().get("properties", {})
+    return {"name": one.method, **asdict(one.traits), "trained": one.trained, "memory": one.memory, "options": options}
+
+
+def _table(found: list[Footprint], title: str, width: int) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("method", no_wrap=True)
+    for heading in ("trained", "memory"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("merge", "mix", "4-bit"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("choose it when" if width >= _NARROW else "what it trains")
+    for one in found:
+        traits = one.traits
+        yes = ["yes" if value else "-" for value in (traits.mergeable, traits.mixable, traits.four_bit)]
+        sentence = traits.when if width >= _NARROW else traits.summary
+        table.add_row(one.method, _count(one.trained), _size(one.memory), *yes, sentence)
+    return table
+
+
+def _count(trained: int | None) -> str:
+    if trained is None:
+        return "not here"
+    return f"{trained / 1e6:.1f} M" if trained >= 1e6 else f"{trained / 1e3:.1f} k"
+
+
+def _size(memory: int | None) -> str:
+    return "" if memory is None else f"{memory / 1e6:,.0f} MB"

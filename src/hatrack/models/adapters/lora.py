@@ -1,13 +1,15 @@
 """LoRA on a base that holds many: y = W x + scale · B (A x)   (Hu et al. 2021, https://arxiv.org/abs/2106.09685).
 
-Each adapted linear keeps the matrices of every resident adapter; one shared ``Active`` says whose are applied. Switching
-is one assignment, whatever the number of layers and adapters, and ``base`` simply has no matrices (F33).
+DoRA (Liu et al. 2024, https://arxiv.org/abs/2402.09353) keeps the length m of every row of the changed weight apart from
+its direction: y = g ∘ (W x + scale · B (A x)) + bias with g = m / ‖W + scale · B A‖. All of it but g ∘ is folded into B
+and a constant when the adapter meets its base.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,50 +17,78 @@ import torch
 from torch import nn
 
 from hatrack.core.errors import AdapterBroken
-from hatrack.core.names import BASE
-from hatrack.models.adapters.folder import CONFIG, WEIGHTS, read_lora_config, read_tensors
+from hatrack.models.adapters.folder import WEIGHTS, Allowed, foreign, read_config, read_tensors
+from hatrack.models.adapters.switch import Variant, find, unwrap
 
-__all__ = ["Active", "AdaptedLinear", "LoraWeights", "read_lora", "wrap_linears"]
+__all__ = ["PREFIX", "LoraWeights", "LowRank", "fit_lora", "linear_at", "read_lora", "read_lora_config"]
 
-_PREFIX = "base_model.model."
+PREFIX = "base_model.model."  # of every tensor that PEFT writes
 
-
-@dataclass
-class Active:
-    """Whose matrices are applied now; shared by all adapted layers of one base."""
-
-    name: str = BASE
+_ALLOWED: Allowed = {
+    "r": None,
+    "lora_alpha": None,
+    "layers_to_transform": None,
+    "layers_pattern": None,
+    "lora_dropout": None,
+    "use_rslora": (True, False, None),
+    "use_dora": (True, False, None),
+    "peft_type": ("LORA",),
+    "bias": ("none",),
+    "init_lora_weights": (True, False),
+    "megatron_core": ("megatron.core",),
+    "qalora_group_size": None,
+}
 
 
 @dataclass(frozen=True)
 class LoraWeights:
-    """One adapter: module path to ``(A [r, d_in], B [d_out, r])``, the scaling folded into B."""
+    """One adapter: module path to ``(A [r, d_in], B [d_out, r])``, the scaling folded into B.
+
+    Attributes:
+        magnitudes: DoRA only: module path to the lengths of the rows of its changed weight, ``[d_out]``.
+    """
 
     layers: dict[str, tuple[torch.Tensor, torch.Tensor]]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory the matrices take."""
-        return sum(a.nbytes + b.nbytes for a, b in self.layers.values())
+    magnitudes: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
-class AdaptedLinear(nn.Module):
-    """A frozen linear layer and the matrices of every resident adapter that touches it."""
+class LowRank(Variant):
+    """``x [..., d_in]`` to ``gain ∘ linear(x) + shift + B (A x)``; gain and shift ``[d_out]`` are DoRA's."""
 
-    def __init__(self, inner: nn.Linear, active: Active) -> None:
+    def __init__(self, a: torch.Tensor, b: torch.Tensor, gain: torch.Tensor | None = None, shift: torch.Tensor | None = None) -> None:
         super().__init__()
-        self.inner = inner
-        self.active = active
-        self.matrices: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        self.a, self.b, self.gain, self.shift = a, b, gain, shift
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``x [..., d_in]`` to ``[..., d_out]``."""
-        y: torch.Tensor = self.inner(x)
-        pair = self.matrices.get(self.active.name)
-        if pair is None:
-            return y
-        a, b = pair
-        return y + nn.functional.linear(nn.functional.linear(x, a), b)
+    def tensors(self) -> dict[str, torch.Tensor]:
+        every = {"a": self.a, "b": self.b, "gain": self.gain, "shift": self.shift}
+        return {name: tensor for name, tensor in every.items() if tensor is not None}
+
+    def forward(self, inner: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        y: torch.Tensor = inner(x)
+        if self.gain is not None and self.shift is not None:
+            y = y * self.gain + self.shift
+        return y + nn.functional.linear(nn.functional.linear(x, self.a), self.b)
+
+
+def fit_lora(folder: Path, root: nn.Module) -> dict[str, Variant]:
+    """The form ``lora``: see ``hatrack.models.adapters.base``."""
+    weights = read_lora(folder)
+    variants: dict[str, Variant] = {}
+    for path, (a, b) in weights.layers.items():
+        linear = linear_at(root, path, (b.shape[0], a.shape[1]))
+        magnitude = weights.magnitudes.get(path)
+        variants[path] = LowRank(a, b) if magnitude is None else _with_direction(linear, a, b, magnitude)
+    return variants
+
+
+def read_lora_config(folder: Path) -> dict[str, Any]:
+    """PEFT's config of a LoRA adapter, every key known and none that changes the mathematics in silence.
+
+    Raises:
+        AdapterBroken: unreadable, or a key that serving does not know.
+    """
+    return read_config(folder, _ALLOWED, "plain or rank-stabilised LoRA or DoRA without bias", positive=("r", "lora_alpha"))
 
 
 def read_lora(folder: Path) -> LoraWeights:
@@ -70,60 +100,57 @@ def read_lora(folder: Path) -> LoraWeights:
     config = read_lora_config(folder)
     rank = config["r"]
     scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
-    halves: dict[str, dict[str, torch.Tensor]] = {}
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    wanted = {"A.weight", "B.weight", *(["magnitude_vector"] if config.get("use_dora") else [])}
     for key, tensor in read_tensors(folder / WEIGHTS).items():
-        path, _, half = key.removeprefix(_PREFIX).rpartition(".lora_")
-        if not key.startswith(_PREFIX) or half not in ("A.weight", "B.weight"):
+        path, _, part = key.removeprefix(PREFIX).rpartition(".lora_")
+        if not key.startswith(PREFIX) or part not in wanted:
             raise _foreign(folder, f"tensor {key}")
-        halves.setdefault(path, {})[half[0]] = tensor
-    layers = {}
-    for path, pair in halves.items():
-        if set(pair) != {"A", "B"} or any(t.dim() != 2 for t in pair.values()) or pair["A"].shape[0] != rank or pair["B"].shape[1] != rank:
-            shapes = {half: tuple(tensor.shape) for half, tensor in pair.items()}
-            raise _foreign(folder, f"{path}: {shapes} for r={rank}")
-        layers[path] = (pair["A"].float(), pair["B"].float() * scale)
+        parts.setdefault(path, {})[part] = tensor.float()
+    layers, magnitudes = {}, {}
+    for path, found in parts.items():
+        a, b = found.get("A.weight"), found.get("B.weight")
+        if set(found) != wanted or a is None or b is None or not _fits(rank, a, b, found.get("magnitude_vector")):
+            raise _foreign(folder, f"{path}: { {part: tuple(tensor.shape) for part, tensor in found.items()} } for r={rank}")
+        layers[path] = (a, b * scale)
+        if "magnitude_vector" in found:
+            magnitudes[path] = found["magnitude_vector"]
     if not layers:
         raise _foreign(folder, "no LoRA tensors at all")
-    return LoraWeights(layers)
+    return LoraWeights(layers, magnitudes)
 
 
-def wrap_linears(module: nn.Module, paths: dict[str, tuple[torch.Tensor, torch.Tensor]], active: Active) -> dict[str, AdaptedLinear]:
-    """Make the linears at ``paths`` able to hold adapters; return them by path. Checks everything before changing anything.
+def linear_at(root: nn.Module, path: str, size: Sequence[int | None]) -> nn.Linear:
+    """The linear layer of the base at ``path``, without its switch.
 
     Raises:
-        AdapterBroken: a path the base does not have, or matrices of another size.
+        AdapterBroken: there is none, or it is not of ``size`` (d_out, d_in); None is any.
     """
-    found: dict[str, Any] = {}
-    for path, (a, b) in paths.items():
-        try:
-            layer = module.get_submodule(path)
-        except AttributeError:
-            layer = None
-        linear = layer.inner if isinstance(layer, AdaptedLinear) else layer
-        if not isinstance(linear, nn.Linear):
-            raise AdapterBroken("the adapter names a layer the base does not have", given=path, fix="use the base it was trained on")
-        if (linear.out_features, linear.in_features) != (b.shape[0], a.shape[1]):
-            raise AdapterBroken(
-                "the adapter's matrices do not fit the base",
-                given=f"{path}: {b.shape[0]}x{a.shape[1]}",
-                allowed=f"{linear.out_features}x{linear.in_features}",
-                fix="use the base it was trained on",
-            )
-        found[path] = layer
-    wrapped = {}
-    for path, layer in found.items():
-        if not isinstance(layer, AdaptedLinear):
-            layer = AdaptedLinear(layer, active)
-            parent, _, name = path.rpartition(".")
-            setattr(module.get_submodule(parent), name, layer)
-        wrapped[path] = layer
-    return wrapped
+    linear = unwrap(find(root, path))
+    if not isinstance(linear, nn.Linear):
+        raise AdapterBroken("the adapter names a layer the base does not have", given=path, fix="use the base it was trained on")
+    held = (linear.out_features, linear.in_features)
+    if any(wanted not in (None, found) for wanted, found in zip(size, held, strict=True)):
+        raise AdapterBroken(
+            "the adapter's matrices do not fit the base",
+            given=f"{path}: {'x'.join('any' if wanted is None else str(wanted) for wanted in size)}",
+            allowed=f"{linear.out_features}x{linear.in_features}",
+            fix="use the base it was trained on",
+        )
+    return linear
+
+
+def _fits(rank: int, a: torch.Tensor, b: torch.Tensor, magnitude: torch.Tensor | None) -> bool:
+    pair = a.dim() == b.dim() == 2 and a.shape[0] == rank and b.shape[1] == rank
+    return pair and (magnitude is None or magnitude.shape == b.shape[:1])
+
+
+def _with_direction(linear: nn.Linear, a: torch.Tensor, b: torch.Tensor, magnitude: torch.Tensor) -> LowRank:
+    with torch.no_grad():
+        gain = magnitude / torch.linalg.norm(linear.weight.float() + b @ a, dim=1)
+        bias = torch.zeros_like(gain) if linear.bias is None else linear.bias.float()
+        return LowRank(a, gain[:, None] * b, gain, (1 - gain) * bias)
 
 
 def _foreign(folder: Path, given: str) -> AdapterBroken:
-    return AdapterBroken(
-        f"{WEIGHTS} does not match {CONFIG}",
-        given=given,
-        allowed="one lora_A and one lora_B for each adapted layer",
-        fix=f"train the adapter again, or restore {folder.name} from a backup",
-    )
+    return foreign(folder, given, "one lora_A and one lora_B for each adapted layer")

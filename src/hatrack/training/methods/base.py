@@ -1,4 +1,4 @@
-"""Methods: how an adapter is trained. Each is a small folder of the same shape, with its own tested defaults."""
+"""Methods: how an adapter is trained. Each has its own tested defaults and says as data what it can do."""
 
 from __future__ import annotations
 
@@ -8,22 +8,38 @@ from typing import Protocol
 
 from pydantic import BaseModel
 from torch import nn
+from torch.optim import Optimizer
 
 from hatrack.core.plugins import Plugins
+from hatrack.models.adapters.folder import TrainedOn
 from hatrack.models.loading import Kind
 
-__all__ = ["METHODS", "Coverage", "Method", "Traits", "option_model"]
+__all__ = ["METHODS", "Coverage", "Method", "Schedule", "Traits", "option_model"]
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What a method can do, as data; nothing branches on its name."""
+    """What a method can do, as data; nothing branches on its name.
+
+    Attributes:
+        summary: what it trains, in half a sentence.
+        when: when to choose it, in a sentence.
+        kinds: the kinds of base it makes sense for.
+        mergeable: its update can be added into the base's own weights.
+        mixable: rows with different adapters of it can share one forward pass; its update is one A and one B a layer.
+        four_bit: it can be trained on a base whose weights are held in 4 bits.
+        hot_loadable: it is attached to and taken off a running base.
+        trained_on: the base it is trained beside. Only where that is the base it is used on does use give training's logits.
+    """
 
     summary: str
+    when: str
     mergeable: bool
-    hot_loadable: bool
     mixable: bool
     four_bit: bool
+    kinds: tuple[Kind, ...] = ("causal", "encoder")
+    hot_loadable: bool = True
+    trained_on: TrainedOn = "full-precision"
 
 
 @dataclass(frozen=True)
@@ -34,9 +50,24 @@ class Coverage:
     trained: int
     total: int
 
+    @classmethod
+    def of(cls, adapted: nn.Module, targets: dict[str, int]) -> Coverage:
+        """Counted on the adapted model."""
+        sizes = [(p.numel(), p.requires_grad) for p in adapted.parameters()]
+        return cls(targets, sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes))
+
     def __str__(self) -> str:
         found = ", ".join(f"{target} x{count}" for target, count in self.targets.items())
         return f"{self.trained:,} of {self.total:,} parameters ({self.trained / self.total:.2%}): {found}"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What an optimizer must know of its run: peak learning rate, weight decay, and how many steps there will be."""
+
+    learning_rate: float
+    weight_decay: float
+    steps: int
 
 
 class Method(Protocol):
@@ -51,11 +82,17 @@ class Method(Protocol):
         ...
 
     def apply(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[nn.Module, Coverage]:
-        """Freeze ``base`` and add what is trained; its start values come from torch's global generator.
+        """Freeze ``base`` and add what is trained, in place; its start values come from torch's global generator.
+
+        On the ``meta`` device, where there are no values, only the layout is made.
 
         Raises:
             TargetsNotFound: an option names modules or layers the base does not have.
         """
+        ...
+
+    def optimizer(self, adapted: nn.Module, trainee: nn.Module, options: BaseModel, schedule: Schedule) -> Optimizer | None:
+        """The optimizer for everything that is trained in ``trainee``, or None for the loop's own AdamW."""
         ...
 
     def export(self, adapted: nn.Module, folder: Path, base_name: str) -> None:
@@ -63,7 +100,29 @@ class Method(Protocol):
         ...
 
 
-METHODS: Plugins[type[Method]] = Plugins("method", {"lora": "hatrack.training.methods.lora.method:Lora"})
+METHODS: Plugins[type[Method]] = Plugins(
+    "method",
+    {
+        "adalora": "hatrack.training.methods.adalora.method:AdaLora",
+        "bitfit": "hatrack.training.methods.bitfit:BitFit",
+        "bottleneck": "hatrack.training.methods.bottleneck:BottleneckLayers",
+        "dora": "hatrack.training.methods.dora:Dora",
+        "full": "hatrack.training.methods.full:Full",
+        "ia3": "hatrack.training.methods.ia3:Ia3",
+        "last-n": "hatrack.training.methods.last_n:LastN",
+        "ln": "hatrack.training.methods.ln:NormTuning",
+        "llama-adapter": "hatrack.training.methods.llama_adapter:LlamaAdapter",
+        "lora": "hatrack.training.methods.lora.method:Lora",
+        "lora+": "hatrack.training.methods.lora_plus:LoraPlus",
+        "pissa": "hatrack.training.methods.pissa:Pissa",
+        "prefix": "hatrack.training.methods.prefix:Prefix",
+        "prompt": "hatrack.training.methods.prompt:Prompt",
+        "ptuning": "hatrack.training.methods.ptuning:PTuning",
+        "qlora": "hatrack.training.methods.qlora:Qlora",
+        "rslora": "hatrack.training.methods.rslora:RsLora",
+        "vera": "hatrack.training.methods.vera:Vera",
+    },
+)
 
 
 def option_model(method: str) -> type[BaseModel]:

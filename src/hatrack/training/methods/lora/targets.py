@@ -1,4 +1,4 @@
-"""Which linear layers of a base LoRA goes to; a name that matches nothing is an error, not a silence (F10)."""
+"""Which linear layers of a base a method goes to; a name that matches nothing is an error, not a silence (F10)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ _BLOCK = re.compile(r"\.(\d+)\.")
 
 @dataclass(frozen=True)
 class Targets:
-    """Name suffixes for PEFT, the blocks they apply to, and how many layers each suffix matches."""
+    """Name suffixes for PEFT, the blocks they apply to, how many layers each suffix matches, and all paths in full."""
 
     suffixes: tuple[str, ...]
     layers: tuple[int, ...] | None
     counts: dict[str, int]
+    paths: tuple[str, ...]
 
 
 def find_targets(base: nn.Module, wanted: Sequence[str] | None, last_layers: int | None) -> Targets:
-    """Resolve the options of LoRA against a base.
+    """Resolve ``target_modules`` and ``last_layers`` against a base.
 
     Raises:
         TargetsNotFound: a wanted name is no linear layer of any block, or there are fewer blocks than asked for.
@@ -52,7 +53,8 @@ def find_targets(base: nn.Module, wanted: Sequence[str] | None, last_layers: int
             allowed=", ".join(available),
             fix=f"did you mean {near[0]}?" if near else "choose among the allowed names, or leave target_modules out",
         )
-    return Targets(tuple(suffixes), layers, counts)
+    paths = tuple(name for name in inside if any(_matches(name, suffix) for suffix in suffixes))
+    return Targets(tuple(suffixes), layers, counts, paths)
 
 
 def _matches(name: str, suffix: str) -> bool:

@@ -1,0 +1,47 @@
+"""The last blocks, all of their weights: the classical way to fine-tune a part of a network."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from pydantic import BaseModel, Field
+from torch import nn
+
+from hatrack.core.errors import TargetsNotFound
+from hatrack.core.strict import Strict
+from hatrack.models.adapters.switch import Variant
+from hatrack.models.loading import Kind
+from hatrack.training.methods.base import Traits
+from hatrack.training.methods.changed import ChangesParameters, block_number, trainable_names
+
+__all__ = ["LastN", "LastNOptions"]
+
+
+class LastNOptions(Strict):
+    """How many blocks."""
+
+    n: int = Field(2, ge=1, description="Train the last so many blocks.")
+
+
+class LastN(ChangesParameters):
+    """Trains copies of every weight of the last blocks; backward stops below them."""
+
+    name = "last-n"
+    traits = Traits(
+        summary="every weight of the last blocks",
+        when="training must be fast and the adapter may be large: most of the forward pass can be computed once",
+        mergeable=True,
+        mixable=False,
+        four_bit=False,
+    )
+    options: type[BaseModel] = LastNOptions
+    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-4, "encoder": 5e-4}
+
+    def variants(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[dict[str, Variant], dict[str, Any], dict[str, int]]:
+        n = cast(LastNOptions, options).n
+        numbers = {name: number for name in trainable_names(base) if (number := block_number(name)) is not None}
+        depth = max(numbers.values(), default=-1) + 1
+        if n > depth:
+            raise TargetsNotFound("the base has fewer blocks", given=f"n: {n}", allowed=f"1 to {depth}")
+        variants, config = self.copies(base, [name for name, number in numbers.items() if number >= depth - n])
+        return variants, config, {"blocks": n}

@@ -1,0 +1,37 @@
+"""Rank-stabilised LoRA (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732): the scale is alpha / √r, not alpha / r."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from hatrack.models.loading import Kind
+from hatrack.training.methods.base import Traits
+from hatrack.training.methods.lora.method import Lora
+from hatrack.training.methods.lora.options import LoraOptions
+
+__all__ = ["RsLora", "RsLoraOptions"]
+
+
+class RsLoraOptions(LoraOptions):
+    """As LoRA, for larger ranks."""
+
+    r: int = Field(32, ge=1, le=512, description="Rank of the matrices.")
+    alpha: float = Field(16, gt=0, description="Scale: the update is multiplied by alpha / √r.")
+
+
+class RsLora(Lora):
+    """LoRA whose update does not shrink as the rank grows."""
+
+    name = "rslora"
+    traits = Traits(
+        summary="LoRA scaled by alpha / √r",
+        when="a large rank is wanted, where plain LoRA stops gaining from it",
+        mergeable=True,
+        mixable=True,
+        four_bit=True,
+    )
+    options: type[BaseModel] = RsLoraOptions
+    rates: ClassVar[dict[Kind, float]] = {"causal": 5e-4, "encoder": 1e-3}
+    extra: ClassVar[dict[str, Any]] = {"use_rslora": True}
