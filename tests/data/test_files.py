@@ -129,6 +129,40 @@ def test_a_folder_without_a_file_that_can_be_read_is_refused(tmp_path, files):
         list(open_rows(write(tmp_path, **files)))
 
 
+def test_a_pipe_is_refused_and_never_waited_for(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(DataFileError, match="cannot be opened") as refused:
+        list(open_rows(tmp_path / "a.csv"))
+    assert "no regular file" in refused.value.given
+    write(tmp_path, b_csv="a\n1\n")
+    assert [row.columns["a"] for row in open_rows(tmp_path)] == ["1"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".csv", "a\0b.csv"])
+def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
+    with pytest.raises(DataFileError, match="cannot be opened"):
+        list(open_rows(tmp_path / name))
+
+
+def test_a_folder_that_may_not_be_read_is_refused_and_not_left_out(tmp_path, monkeypatch):
+    import os
+
+    write(tmp_path, a_csv="a\n1\n", sub__b_csv="a\n2\n")
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataFileError, match="cannot be opened") as refused:
+        list(open_rows(tmp_path))
+    assert refused.value.given == f"{tmp_path / 'sub'}: Permission denied"
+
+
 def test_sources_names_the_files_that_are_read(tmp_path):
     write(tmp_path, a_txt="Agent: a\nCaller: b\n", b_vtt="WEBVTT\n", c_png="x")
     assert [(source.name, source.reader) for source in sources(tmp_path)] == [("a.txt", "transcript"), ("b.vtt", "webvtt")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,7 +97,7 @@ def open_rows(
         MissingExtra: the reader needs a package that is not installed.
     """
     found = sources(path, format_name)
-    rows = _rows_of_folder(found, max_row_bytes) if path.is_dir() else _rows_of_file(found[0], max_row_bytes)
+    rows = _rows_of_folder(found, max_row_bytes) if os.path.isdir(path) else _rows_of_file(found[0], max_row_bytes)
     first = list(itertools.islice(rows, LOOK))
     if not first:
         raise DataFileError(
@@ -114,7 +115,7 @@ def sources(path: Path, format_name: str = "auto") -> list[Source]:
     """
     if format_name != "auto":
         READERS.get(format_name)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return [_source(path, path.name, format_name)]
     found = [source for file in files_in(path) if (source := _in_folder(file, path, format_name))]
     if not found:

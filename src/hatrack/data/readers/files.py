@@ -7,7 +7,7 @@ import io
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from hatrack.core.errors import DataFileError
 from hatrack.core.names import closest
@@ -26,29 +26,35 @@ def ending(path: Path) -> str:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Every file below ``folder``, sorted by its path; what is hidden is left out."""
+    """Every file below ``folder``, sorted by its path; what is hidden is left out.
+
+    Raises:
+        DataFileError: a folder may not be read.
+    """
     found: list[Path] = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found.extend(Path(parent) / name for name in names if not name.startswith("."))
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    return sorted((path for path in found if path.is_file()), key=lambda path: path.relative_to(folder).as_posix())
 
 
 def open_file(path: Path) -> BinaryIO:
     """A stream of the file's bytes that can be rewound; of the unpacked bytes where its name ends in ``.gz``.
 
     Raises:
-        DataFileError: no such file, not permitted, or ``.gz`` and not gzip.
+        DataFileError: no such file, not permitted, a pipe or a device, or ``.gz`` and not gzip.
     """
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for somebody to write
+            raise DataFileError("the data file cannot be opened", given=f"{path} is no regular file", fix="write the rows to a file first")
         stream = path.open("rb")
     except FileNotFoundError as error:
         near = closest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else []
         raise DataFileError(
             "there is no such data file", given=str(path), fix=f"did you mean {near[0]}?" if near else "correct `data` in hatrack.yaml"
         ) from error
-    except OSError as error:
-        raise DataFileError("the data file cannot be opened", given=f"{path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        _unreadable(error)
     if path.suffix.lower() != ".gz":
         return stream
     with stream:
@@ -56,6 +62,12 @@ def open_file(path: Path) -> BinaryIO:
     if head and head != _ZIPPED:
         raise DataFileError("this file is not what its ending says", given=f"{path.name} is no gzip file", fix="rename it")
     return cast(BinaryIO, io.BufferedReader(_Unpacked(path)))
+
+
+def _unreadable(error: OSError | ValueError) -> NoReturn:
+    where = getattr(error, "filename", None) or ""
+    reason = getattr(error, "strerror", None) or str(error)
+    raise DataFileError("the data file cannot be opened", given=f"{where}: {reason}" if where else reason) from error
 
 
 class _Unpacked(io.RawIOBase):
