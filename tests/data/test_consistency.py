@@ -74,12 +74,14 @@ def test_a_nearly_equal_row_leaks_from_the_threshold_on_and_its_similarity_is_sh
 
 def test_what_leaks_into_validation_is_looked_for_after_what_leaks_into_test(kept):
     splits = kept(
-        [example(1, "one text"), example(2, "another")], [example(1, "ONE text"), example(2, "a third")], [example(1, "one text!")]
+        [example(1, "one text"), example(2, "another"), example(3, "a third")],
+        [example(1, "ONE text"), example(2, "a third"), example(3, "a fourth")],
+        [example(1, "one text!")],
     )
     notes: list[str] = []
     after = remove_leaks(splits, "drop", notes)
-    assert (rows(after.train), rows(after.validation), rows(after.test)) == ([2], [2], [1])
-    assert len(notes) == 2
+    assert (rows(after.train), rows(after.validation), rows(after.test)) == ([2], [2, 3], [1])
+    assert [note.partition("text ")[2] for note in notes] == ["also stands in the test set"] * 2 + ["also stands in the validation set"]
 
 
 def test_rows_of_an_evaluation_file_are_refused_or_dropped_in_train_and_validation_but_not_in_test(kept):

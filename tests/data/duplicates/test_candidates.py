@@ -82,6 +82,16 @@ def test_two_similar_texts_share_a_rare_shingle(threshold, monkeypatch):
     assert expected <= shared
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_at_the_very_threshold_one_rare_shingle_is_still_shared(seed):
+    # 8 shingles and the same 8 with 2 of its own, which are rarer: only the last one looked at is common to both
+    words = [f"w{seed}x{i}" for i in range(12)]
+    texts = [" ".join(words[:10]), " ".join(words)]
+    [(hashes, _)] = rare_shingles(texts, np.arange(2), 0.8)
+    assert similar(texts, 0.8) == {(0, 1)}
+    assert len(hashes) == len(set(hashes.tolist())) + 1
+
+
 def test_in_a_crowd_of_letters_from_one_template_every_copy_is_found():
     texts = notices(3000)
     originals = range(0, 3000, 30)

@@ -50,6 +50,7 @@ def test_hashes_are_the_shingles_of_the_definition(texts):
 @settings(max_examples=300, deadline=None)
 @given(st.lists(TEXTS, min_size=2, max_size=6))
 @example(ODD)
+@example(["straße", "STRASSE", "ſtrasse"])
 def test_keys_are_equal_where_normalised_texts_are(texts):
     keys = hash_texts(texts).keys
     for i, text in enumerate(texts):
