@@ -38,6 +38,11 @@ class Item:
         """How many labels carry loss."""
         return sum(label != IGNORED for label in self.labels)
 
+    @property
+    def sequences(self) -> tuple[tuple[int, ...], ...]:
+        """Everything that the model reads for this row."""
+        return (self.ids,)
+
 
 class Trainee(nn.Module):
     """What the loop trains: the adapted base and whatever stands on it."""

@@ -63,20 +63,21 @@ class CausalTrainee(Trainee):
 
     def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """``input_ids``, ``attention_mask`` and ``labels`` are ``[n, t]``; labels are not shifted."""
-        logits, kept = self.label_logits(batch)
-        loss: torch.Tensor = nn.functional.cross_entropy(logits, batch["labels"][:, 1:][kept], reduction="sum")
+        logits, labels, _ = self.label_logits(batch)
+        loss: torch.Tensor = nn.functional.cross_entropy(logits, labels, reduction="sum")
         return loss
 
-    def label_logits(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits ``[labels, v]`` in float32 where a label follows, and where that is: ``[n, t - 1]``."""
-        kept = batch["labels"][:, 1:] != IGNORED
+    def label_logits(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Wherever a label follows: logits ``[labels, v]`` in float32, the label, and the row it stands in (both ``[labels]``)."""
+        targets = batch["labels"][:, 1:]
+        kept = targets != IGNORED
         inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "use_cache": False}
         if self.label_only:
             hidden = self._base[0].base_model(**inputs).last_hidden_state[:, :-1]
             logits = self._base[0].get_output_embeddings()(hidden[kept])
         else:
             logits = self.adapted(**inputs).logits[:, :-1][kept]
-        return logits.float(), kept
+        return logits.float(), targets[kept], kept.nonzero()[:, 0]
 
     @torch.no_grad()
     def _label_only_is_exact(self, probe: Sequence[int]) -> bool:
