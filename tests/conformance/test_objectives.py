@@ -56,6 +56,7 @@ def test_every_row_becomes_one_item_with_its_number_and_something_to_learn(piece
         assert [item.row for item in items] == [example.row for example in examples]
         assert all(item.counted >= 1 and item.ids for item in items)
         assert all(len(item.labels) in (1, len(item.ids)) for item in items)
+        assert all(item.ids in item.sequences for item in items)
     assert made.items() == made.items()
 
 

@@ -19,6 +19,7 @@ from hatrack.data.clean.cleaner import Cleaner
 from hatrack.data.clean.counts import RuleCount
 from hatrack.data.detect import detect
 from hatrack.data.intake import REJECTS, ROWS, Rejects, are_documents, read_examples, source_digest
+from hatrack.data.layouts.base import layout_for
 from hatrack.data.manifest import SourceRecord
 from hatrack.data.progress import Progress
 from hatrack.data.records import Example, RowFault
@@ -66,7 +67,7 @@ def read_part(
         DataError: the file cannot be read, or more of its rows than ``checks.max_rejected`` are invalid.
     """
     path = (root / file).absolute()
-    guess = detect(path, config.data.format, config.data.layout, config.checks.max_row_bytes)
+    guess = detect(path, config.data.format, layout_for(config), config.checks.max_row_bytes)
     digest, size = source_digest(path)
     source = SourceRecord(part=name, file=file, sha256=digest, bytes=size, format=guess.format, layout=guess.layout, reason=guess.reason)
     model = Project(root).base_spec(config.prepare.documents.model) if config.prepare.documents.model else None

@@ -275,7 +275,7 @@ def _base_name(spec: str) -> str:
 
 def _figures(state: Any, train: Sequence[Item], seconds: float, expected: Estimate) -> dict[str, float]:
     losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
-    tokens = sum(len(item.ids) for item in train) * float(state.epoch or 0)
+    tokens = sum(len(ids) for item in train for ids in item.sequences) * float(state.epoch or 0)
     return {
         "seconds": round(seconds, 2),
         "steps": float(state.global_step),

@@ -21,6 +21,7 @@ from hatrack.models.causal import last_logits
 from hatrack.models.loading import load_module
 from hatrack.models.merging.adapter import MergedAdapter, folded_in, merge_adapters, write_lora
 from hatrack.models.merging.base import MERGERS, Merger
+from hatrack.models.render import ChatRenderer
 from hatrack.registry.manifest import build_manifest
 from hatrack.workflows.adapt import Workbench
 
@@ -164,28 +165,24 @@ def _part(bench: Workbench, reference: str, weight: float) -> _Part:
 
 
 def _check_fit(bench: Workbench, parts: Sequence[_Part]) -> None:
-    first = parts[0]
-    here = first.manifest.model_copy(update={"base_fingerprint": bench.files.fingerprint})
+    first = parts[0].card
+    template = ChatRenderer(bench.files.tokenizer, bench.files.stop_ids).template_hash
     for part in parts:
-        differ = [
-            (what, str(mine)[:60], str(other)[:60])
-            for what, mine, other in (
-                ("base model", part.manifest.base_fingerprint[:12], here.base_fingerprint[:12]),
-                ("chat template", part.manifest.template_hash[:12], here.template_hash[:12]),
-                ("task", part.card.task, first.card.task),
-                ("system prompt", part.card.system, first.card.system),
-                ("answer schema", canonical_json(part.card.answer_schema), canonical_json(first.card.answer_schema)),
-            )
-            if mine != other
-        ]
-        if differ:
-            what, mine, other = differ[0]
-            raise AdapterMismatch(
-                f"{part.manifest.name}@{part.manifest.version} has another {what}; one adapter cannot stand for both",
-                given=mine,
-                allowed=other,
-                fix="merge adapters of one base, template, task and system prompt",
-            )
+        card = part.card
+        for what, its, wanted in (
+            ("base model", card.base_fingerprint[:12], bench.files.fingerprint[:12]),
+            ("chat template", card.template_hash[:12], template[:12]),
+            ("task", card.task, first.task),
+            ("system prompt", card.system, first.system),
+            ("answer schema", canonical_json(card.answer_schema), canonical_json(first.answer_schema)),
+        ):
+            if its != wanted:
+                raise AdapterMismatch(
+                    f"{part.manifest.name}@{part.manifest.version} has another {what}; one adapter cannot stand for both",
+                    given=str(its)[:80],
+                    allowed=str(wanted)[:80],
+                    fix="merge adapters of this project's base, and of one template, task and system prompt",
+                )
 
 
 def _check_identity(merger: Merger, part: _Part, module: Any) -> None:

@@ -160,9 +160,11 @@ class _Trial:
         self.trainee.fast = None
         self._plain = self._loss_and_gradients()
         self.trainee.fast = self._fast
+        self._fast.always = True
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._fast.always = False
         self._stack.close()
         self.trainee.train(self._training)
 

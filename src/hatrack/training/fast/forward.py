@@ -35,6 +35,7 @@ class FastForward:
         self._adapted: Any = adapted
         self.blocks = blocks
         self.packing = False
+        self.always = False  # pack even where it saves nothing: a trial must see what it tries
         self.narrowing = False
         self.states: HiddenStates | None = None
 
@@ -52,7 +53,8 @@ class FastForward:
         if wanted is not None:
             shared = shared_length(ids, mask, wanted)
         layout = pack(ids, mask, shared)
-        return layout if len(layout.ids) < _WORTH * ids.numel() or self.states is not None else None
+        worth = self.always or self.states is not None or len(layout.ids) < _WORTH * ids.numel()
+        return layout if worth else None
 
     def at(self, layout: Layout, wanted: torch.Tensor) -> torch.Tensor:
         """Where the wanted positions ``[n, t]`` stand in the line, in the order of rows."""

@@ -41,6 +41,11 @@ class Item:
         """How many labels carry loss."""
         return sum(label != IGNORED for label in self.labels)
 
+    @property
+    def sequences(self) -> tuple[tuple[int, ...], ...]:
+        """Everything that the model reads for this row."""
+        return (self.ids,)
+
 
 Collate = Callable[[Sequence[Item]], dict[str, torch.Tensor]]
 

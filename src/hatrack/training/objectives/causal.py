@@ -66,16 +66,17 @@ class CausalTrainee(Trainee):
 
     def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """``input_ids``, ``attention_mask`` and ``labels`` are ``[n, t]``; labels are not shifted."""
-        logits, kept = self.label_logits(batch)
-        loss: torch.Tensor = nn.functional.cross_entropy(logits, batch["labels"][:, 1:][kept], reduction="sum")
+        logits, labels, _ = self.label_logits(batch)
+        loss: torch.Tensor = nn.functional.cross_entropy(logits, labels, reduction="sum")
         return loss
 
-    def label_logits(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits ``[labels, v]`` in float32 where a label follows, and where that is: ``[n, t - 1]``."""
+    def label_logits(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Wherever a label follows: logits ``[labels, v]`` in float32, the label, and the row it stands in (both ``[labels]``)."""
         targets = batch["labels"].roll(-1, 1)  # what stands at a position is predicted there
         targets[:, -1] = IGNORED
         wanted = targets != IGNORED
-        return self._logits(batch["input_ids"], batch["attention_mask"], wanted).float(), wanted[:, :-1]
+        logits = self._logits(batch["input_ids"], batch["attention_mask"], wanted)
+        return logits.float(), targets[wanted], wanted.nonzero()[:, 0]
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         """At the wanted positions, in the order of rows: ``[wanted, vocabulary]``."""

@@ -38,6 +38,10 @@ class Pair(Item):
     texts: tuple[Rendered, ...] = ()
     reference: tuple[float, ...] | None = None
 
+    @property
+    def sequences(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(text.ids for text in self.texts)
+
 
 class Prefer:
     """The better answer shall become more likely than the worse one."""
@@ -137,9 +141,9 @@ class PreferTrainee(CausalTrainee):
 
     def _likelihoods(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The summed log-probability of the labels of each row: ``[rows]``."""
-        logits, kept = self.label_logits(batch)
-        each = -nn.functional.cross_entropy(logits, batch["labels"][:, 1:][kept], reduction="none")
-        return torch.zeros(len(kept), device=each.device).index_add(0, kept.nonzero()[:, 0], each)
+        logits, labels, rows = self.label_logits(batch)
+        each = -nn.functional.cross_entropy(logits, labels, reduction="none")
+        return torch.zeros(len(batch["labels"]), device=each.device).index_add(0, rows, each)
 
 
 def _padded(texts: Sequence[Rendered], pad_id: int) -> dict[str, torch.Tensor]:
