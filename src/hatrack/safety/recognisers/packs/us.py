@@ -49,7 +49,7 @@ PACK = Pack(
         ),
         Rule(
             "US_DRIVER_LICENSE",
-            r"(?i:driv(?:er['’]?s?|ers['’]|ing)\s{1,2}licen[sc]e|\bdl)(?i:\s(?:number|no\.?|num|id|is)|\s?#){0,3}[\s:#]{0,3}"
+            r"(?i:driver(?:['’]?s|s['’])?\s{1,2}licen[sc]e|driving\s{1,2}license|\bdl)(?i:\s(?:number|no\.?|num|id|is)|\s?#){0,3}[\s:#]{0,3}"
             r"(?P<v>[A-Z0-9](?:[ \-]?[A-Z0-9]{1,12}){0,4})",
             alone=0.75,
             check=mixed,
