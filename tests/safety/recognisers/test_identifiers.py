@@ -113,7 +113,7 @@ CASES = (
     Case("ZIP_CODE", "ZIP: {}", ("53650", "7412 SL", "75534-030", "B0J 2H0"), (), ("zip it up", "postcode unknown")),
     Case("ZIP_CODE", "He lives in Kenosha, WI {}.", ("53140", "53140-1234"), ("5314", "531401"), ("The WI group of 53140 people", "OK 53")),
     Case("BANK_ACCOUNT", "account number {}", ("48271936", "482719365048"), ("4827",), ("on account of 1234567 reasons",)),
-    Case("PASSPORT", "passport no. {}", ("L8271936", "482719365"), ("renewal", "AB1"), ("The passport office opened in 1999.",)),
+    Case("PASSPORT", "passport no. {}", ("L8271936", "24AB71936"), ("renewal", "AB1"), ("The passport office opened in 1999.",)),
     Case(
         "US_SSN",
         "It is {} on file.",
@@ -122,6 +122,7 @@ CASES = (
         ("It is 219456783 on file.",),
     ),
     Case("US_SSN", "SSN {}", ("219456783", "219 45 6783"), ("900456783", "000456783")),
+    Case("US_PASSPORT", "US passport number {}", ("482719365", "L82719365"), ("48271936X", "L8271936")),
     Case("US_ITIN", "ITIN {}", ("912-73-4456", "912734456"), ("912-13-4456", "812-73-4456")),
     Case("US_EIN", "EIN {}", ("12-3456701",), ("07-3456701", "12-345670"), ("Part 12-3456701 is in stock.",)),
     Case("ABA_ROUTING_NUMBER", "routing number {}", ("065314281",), ("065314282", "06531428"), ("Order 065314281 has shipped.",)),

@@ -6,7 +6,7 @@ from stdnum.us import ein, itin, rtn, ssn
 
 from hatrack.safety.recognisers.packs.base import Pack, Rule
 from hatrack.safety.recognisers.packs.checks import mixed
-from hatrack.safety.recognisers.packs.world import PHONE_WORDS
+from hatrack.safety.recognisers.packs.world import PASSPORT_LABEL, PHONE_WORDS
 
 __all__ = ["PACK"]
 
@@ -55,6 +55,7 @@ PACK = Pack(
             check=mixed,
             digits=4,
         ),
+        Rule("US_PASSPORT", rf"{PASSPORT_LABEL}(?P<v>[A-Z]?\d{{8}}|\d{{9}})", alone=0.75, digits=8),
         Rule(
             "PHONE_NUMBER",
             r"(?:\+?1[ .\-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .\-])[2-9]\d{2}[ .\-]\d{4}(?: ?(?i:x|ext\.?) ?\d{1,5})?",

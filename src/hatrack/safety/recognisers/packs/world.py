@@ -7,7 +7,7 @@ from stdnum import luhn, mac
 from hatrack.safety.recognisers.packs.base import Pack, Rule
 from hatrack.safety.recognisers.packs.checks import card, crypto, date, digit_count, iban_code, ip_address, mixed
 
-__all__ = ["PACK", "PHONE_WORDS"]
+__all__ = ["DATE", "PACK", "PASSPORT_LABEL", "PHONE_WORDS"]
 
 PHONE_WORDS = (
     r"(?:tele)?phones?|phone ?numbers?|tel|mobile|cell(?:phone|ular)?|landline|fax|office|direct|ext(?:ension)?|call(?:ed|ing|s)?|dial|"
@@ -32,6 +32,7 @@ COUNTRY_CODE = (
     r"9(?:[0-58]|[679]\d))"
 )
 
+PASSPORT_LABEL = r"(?i:passe?port|reisepass|passnummer)(?i:\s(?:number|no\.?|num|nr\.?|is|card|numéro|n°)){0,3}[\s:#.]{0,3}"
 IPV4 = r"(?:\d{1,3}\.){3}\d{1,3}"
 CARD_WORDS = r"cards?|credit|debit|cc|visa|mastercard|amex|carte|karte|kreditkarte"
 NET_WORDS = r"ip(?:v4)?|ips|host|server|gateway|router|subnet|dns|ping|client|login|addr(?:ess|esse)?"
@@ -120,7 +121,7 @@ PACK = Pack(
         ),
         Rule(
             "PASSPORT",
-            r"(?i:passe?port|reisepass|passnummer)(?i:\s(?:number|no\.?|num|nr\.?|is|card|numéro|n°)){0,3}[\s:#.]{0,3}(?P<v>[A-Z0-9]{6,9})",
+            rf"{PASSPORT_LABEL}(?P<v>[A-Z0-9]{{6,9}})",
             alone=0.7,
             check=mixed,
             digits=4,
