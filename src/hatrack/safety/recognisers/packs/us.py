@@ -50,12 +50,12 @@ PACK = Pack(
         Rule(
             "US_DRIVER_LICENSE",
             r"(?i:driver(?:['’]?s|s['’])?\s{1,2}licen[sc]e|driving\s{1,2}license|\bdl)(?i:\s(?:number|no\.?|num|id|is)|\s?#){0,3}[\s:#]{0,3}"
-            r"(?P<v>[A-Z0-9](?:[ \-]?[A-Z0-9]{1,12}){0,4})",
+            r"(?P<v>[A-Z0-9](?:[ \-]?(?=[A-Z]{0,3}\d)[A-Z0-9]{1,12}){0,4})",
             alone=0.75,
             check=mixed,
             digits=4,
         ),
-        Rule("US_PASSPORT", rf"{PASSPORT_LABEL}(?P<v>[A-Z]?\d{{8}}|\d{{9}})", alone=0.75, digits=8),
+        Rule("US_PASSPORT", rf"{PASSPORT_LABEL}(?P<v>[A-Z]\d{{8}}|\d{{9}})", alone=0.75, digits=8),
         Rule(
             "PHONE_NUMBER",
             r"(?:\+?1[ .\-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .\-])[2-9]\d{2}[ .\-]\d{4}(?: ?(?i:x|ext\.?) ?\d{1,5})?",
