@@ -212,7 +212,8 @@ def run(data: Path, work: Path, errors: int = 0) -> dict[str, float]:
             claims[f"{key}_typed{suffix}"] = figures(typed)[2]
             if not suffix:
                 table(f"{name}, reported half", typed)
-            print("\n".join((missed or [])[:errors]))
+            for line in (missed or [])[:errors]:
+                print(line)
             if name == "base":
                 structured = compare(*of_types(some, theirs, STRUCTURED.__contains__), typed=True)
                 claims["structured_precision" + suffix], claims["structured_recall" + suffix], _, _ = figures(structured)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from hatrack.core.errors import ConfigError
 from hatrack.core.names import closest
 from hatrack.safety.recognisers.base import RECOGNISERS, Finding, Recogniser
 from hatrack.safety.recognisers.packs.base import PACKS
-from hatrack.safety.stand_ins import PLACEHOLDER, StandIns, is_stand_in
+from hatrack.safety.stand_ins import PLACEHOLDER, STAND_IN, StandIns
 
 __all__ = ["Change", "Redacted", "Redactor", "hidden"]
 
@@ -112,14 +113,14 @@ class Redactor:
         """What is still to be redacted: neither a placeholder nor a stand-in."""
         if self._recogniser is None:
             return []
-        # a placeholder's own name must not count as a word near a number
-        plain = PLACEHOLDER.sub(lambda match: BLANK * len(match.group()), text)
+        # a placeholder's own name must not count as a word near a number, nor a stand-in as part of another one
+        plain = PLACEHOLDER.sub(_blank, text)
+        if self._mode == "pseudonym":
+            plain = STAND_IN.sub(_blank, plain)
         return [
             finding
             for finding in self._recogniser.find(plain)
-            if (self._types is None or finding.type in self._types)
-            and BLANK not in plain[finding.start : finding.end]
-            and not (self._mode == "pseudonym" and is_stand_in(finding.type, text[finding.start : finding.end]))
+            if (self._types is None or finding.type in self._types) and BLANK not in plain[finding.start : finding.end]
         ]
 
     def _edits(self, texts: Sequence[str], found: list[list[Finding]]) -> list[list[_Edit]]:
@@ -163,6 +164,10 @@ def _recogniser(policy: PiiPolicy) -> Recogniser:
 def _unknown(what: str, given: str, known: list[str]) -> str:
     near = [ALSO_CALLED[given.upper()]] if given.upper() in ALSO_CALLED else closest(given, known, 1) or closest(given.upper(), known, 1)
     return f"there is no {what} {given!r}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}")
+
+
+def _blank(match: re.Match[str]) -> str:
+    return BLANK * len(match.group())
 
 
 def _skeleton(texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> str:

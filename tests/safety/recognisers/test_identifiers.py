@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import stdnum
 
 from hatrack.safety.recognisers.packs.base import PACKS
+from hatrack.safety.recognisers.packs.iban import LENGTHS
 from hatrack.safety.recognisers.packs.world import PACK as WORLD
 from hatrack.safety.recognisers.patterns import Patterns
 
@@ -113,7 +117,7 @@ CASES = (
     Case("ZIP_CODE", "ZIP: {}", ("53650", "7412 SL", "75534-030", "B0J 2H0"), (), ("zip it up", "postcode unknown")),
     Case("ZIP_CODE", "He lives in Kenosha, WI {}.", ("53140", "53140-1234"), ("5314", "531401"), ("The WI group of 53140 people", "OK 53")),
     Case("BANK_ACCOUNT", "account number {}", ("48271936", "482719365048"), ("4827",), ("on account of 1234567 reasons",)),
-    Case("PASSPORT", "passport no. {}", ("L8271936", "482719365"), ("renewal", "AB1"), ("The passport office opened in 1999.",)),
+    Case("PASSPORT", "passport no. {}", ("L8271936", "24AB71936"), ("renewal", "AB1"), ("The passport office opened in 1999.",)),
     Case(
         "US_SSN",
         "It is {} on file.",
@@ -122,6 +126,7 @@ CASES = (
         ("It is 219456783 on file.",),
     ),
     Case("US_SSN", "SSN {}", ("219456783", "219 45 6783"), ("900456783", "000456783")),
+    Case("US_PASSPORT", "US passport number {}", ("482719365", "L82719365"), ("48271936", "48271936X", "L8271936")),
     Case("US_ITIN", "ITIN {}", ("912-73-4456", "912734456"), ("912-13-4456", "812-73-4456")),
     Case("US_EIN", "EIN {}", ("12-3456701",), ("07-3456701", "12-345670"), ("Part 12-3456701 is in stock.",)),
     Case("ABA_ROUTING_NUMBER", "routing number {}", ("065314281",), ("065314282", "06531428"), ("Order 065314281 has shipped.",)),
@@ -209,11 +214,35 @@ def test_every_type_of_every_pack_has_a_case():
     assert {case.type for case in CASES} >= {rule.type for pack in packs for rule in pack.rules} - {"LOCATION"}
 
 
+def test_lengths_of_iban_are_those_of_the_registry():
+    lines = Path(stdnum.__file__).with_name("iban.dat").read_text(encoding="utf-8").splitlines()
+    registry = {
+        m[1]: 4 + sum(map(int, re.findall(r"(\d+)!", m[2]))) for line in lines if (m := re.match(r'([A-Z]{2}) .*bban="([^"]*)"', line))
+    }
+    assert {country: length for length, countries in LENGTHS.items() for country in countries.split()} == registry
+
+
 @pytest.mark.parametrize(
     "text", ["Meet me at PSC 1437, Box 3833\nAPO AA 66791.", "Unit 4719 Box 7394 DPO AP 70942", "USS Kolo\nFPO AE 09501"]
 )
 def test_mail_of_the_armed_forces_is_a_place(patterns, text):
     assert found(patterns, text, "LOCATION") == [text.removeprefix("Meet me at ").removesuffix(".")]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("My driver's license number is D4827193 AND I LOST IT", "D4827193"),
+        ("ZIP 53650 USA", "53650"),
+        ("(see https://kolo.org/a).", "https://kolo.org/a"),
+        ("<j.doe@kolo.org>, later", "j.doe@kolo.org"),
+        ("card=4248719365048270;", "4248719365048270"),
+        ("IBAN DE10370400440471936502 OK", "DE10370400440471936502"),
+        ("IBAN ES30 2100 0418 4247 1936 5027 OK THIS ONE", "ES30 2100 0418 4247 1936 5027"),
+    ],
+)
+def test_what_follows_is_not_swallowed(patterns, text, value):
+    assert [text[f.start : f.end] for f in patterns.find(text)] == [value]
 
 
 def test_a_finding_names_its_country(patterns):

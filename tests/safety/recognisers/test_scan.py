@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 
@@ -64,7 +65,7 @@ def test_the_surer_finding_wins_then_the_longer_then_the_first():
 def test_what_is_kept_is_in_order_and_apart_and_nothing_more_would_fit(spans):
     findings = [Finding("T", start, start + length, score) for start, length, score in spans]
     kept = without_overlaps(findings)
-    assert all(one.end <= two.start for one, two in zip(kept, kept[1:], strict=False))
+    assert all(one.end <= two.start for one, two in itertools.pairwise(kept))
     for left in set(findings) - set(kept):
         assert any(left.start < one.end and one.start < left.end and one.score >= left.score for one in kept)
 
@@ -123,7 +124,7 @@ def test_a_megabyte_of_hostile_text_takes_seconds_at_most(text):
 def test_a_rule_is_tried_only_where_enough_digits_stand():
     tried = []
     rule = Rule("T", r"\d{2,9}", 1.0, digits=5, check=lambda value: bool(tried.append(value)))
-    Scanner([Pack(None, (rule,))]).find("in 1990 there were 12, then 48271936 of them")
+    Scanner([Pack(None, (rule,))]).find("in 1990 there were 12" + " and so on" * 8 + " 48271936")
     assert tried == ["48271936"]
 
 

@@ -11,7 +11,7 @@ from hatrack.safety.recognisers.base import Finding
 
 __all__ = ["Entities"]
 
-TYPES = {"PERSON": "PERSON", "GPE": "LOCATION", "ORG": "ORGANIZATION", "NORP": "NRP"}
+TYPES = {"PERSON": "PERSON", "GPE": "LOCATION", "LOC": "LOCATION", "ORG": "ORGANIZATION", "NORP": "NRP"}
 YEAR = re.compile(r"(?<![0-9])(?:1[89]|20)[0-9]{2}(?![0-9])")
 PIECE = 50_000  # characters; spaCy's memory grows with the length of a text
 SCORE = 0.55

@@ -29,7 +29,7 @@ TYPES = {
 }
 OTHER = "OTHER"  # numbers and addresses of the net: patterns know them better
 WORD = re.compile(r"\w+")
-JOINED = re.compile(r"[\s,.\-/()']{0,4}")
+JOINED = re.compile(r"\s*[,.\-/()']?\s*")  # what stands between two parts of one name or address
 TOKENS, SHARED = 512, 64  # longest input of the model, and how much two windows of a longer text share
 LEAST = 0.3  # probability that a word is personal at all; a missed name is worse than a masked word
 SCORE = 0.6

@@ -6,7 +6,7 @@ from stdnum.us import ein, itin, rtn, ssn
 
 from hatrack.safety.recognisers.packs.base import Pack, Rule
 from hatrack.safety.recognisers.packs.checks import mixed
-from hatrack.safety.recognisers.packs.world import PHONE_WORDS
+from hatrack.safety.recognisers.packs.world import PASSPORT_LABEL, PHONE_WORDS
 
 __all__ = ["PACK"]
 
@@ -49,12 +49,13 @@ PACK = Pack(
         ),
         Rule(
             "US_DRIVER_LICENSE",
-            r"(?i:driv(?:er['’]?s?|ers['’]|ing)\s{1,2}licen[sc]e|\bdl)(?i:\s(?:number|no\.?|num|id|is)|\s?#){0,3}[\s:#]{0,3}"
-            r"(?P<v>[A-Z0-9](?:[ \-]?[A-Z0-9]{1,12}){0,4})",
+            r"(?i:driver(?:['’]?s|s['’])?\s{1,2}licen[sc]e|driving\s{1,2}license|\bdl)(?i:\s(?:number|no\.?|num|id|is)|\s?#){0,3}[\s:#]{0,3}"
+            r"(?P<v>[A-Z0-9](?:[ \-]?(?=[A-Z]{0,3}\d)[A-Z0-9]{1,12}){0,4})",
             alone=0.75,
             check=mixed,
             digits=4,
         ),
+        Rule("US_PASSPORT", rf"{PASSPORT_LABEL}(?P<v>[A-Z]\d{{8}}|\d{{9}})", alone=0.75, digits=8),
         Rule(
             "PHONE_NUMBER",
             r"(?:\+?1[ .\-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .\-])[2-9]\d{2}[ .\-]\d{4}(?: ?(?i:x|ext\.?) ?\d{1,5})?",

@@ -6,8 +6,9 @@ from stdnum import luhn, mac
 
 from hatrack.safety.recognisers.packs.base import Pack, Rule
 from hatrack.safety.recognisers.packs.checks import card, crypto, date, digit_count, iban_code, ip_address, mixed
+from hatrack.safety.recognisers.packs.iban import IBAN
 
-__all__ = ["PACK", "PHONE_WORDS"]
+__all__ = ["DATE", "PACK", "PASSPORT_LABEL", "PHONE_WORDS"]
 
 PHONE_WORDS = (
     r"(?:tele)?phones?|phone ?numbers?|tel|mobile|cell(?:phone|ular)?|landline|fax|office|direct|ext(?:ension)?|call(?:ed|ing|s)?|dial|"
@@ -32,6 +33,7 @@ COUNTRY_CODE = (
     r"9(?:[0-58]|[679]\d))"
 )
 
+PASSPORT_LABEL = r"(?i:passe?port|reisepass|passnummer)(?i:\s(?:number|no\.?|num|nr\.?|is|card|numéro|n°)){0,3}[\s:#.]{0,3}"
 IPV4 = r"(?:\d{1,3}\.){3}\d{1,3}"
 CARD_WORDS = r"cards?|credit|debit|cc|visa|mastercard|amex|carte|karte|kreditkarte"
 NET_WORDS = r"ip(?:v4)?|ips|host|server|gateway|router|subnet|dns|ping|client|login|addr(?:ess|esse)?"
@@ -77,7 +79,7 @@ PACK = Pack(
             check=luhn.is_valid,
             digits=12,
         ),
-        Rule("IBAN_CODE", r"[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?", alone=1.0, check=iban_code, digits=8),
+        Rule("IBAN_CODE", IBAN, alone=1.0, check=iban_code, digits=8),
         Rule("CRYPTO", r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,71}", alone=1.0, check=crypto, needs=("1", "3")),
         Rule("CRYPTO", r"0x[0-9a-fA-F]{40}", alone=0.9, needs=("0x",)),
         Rule("DATE_OF_BIRTH", rf"{BORN}[\s:\-]{{0,4}}(?i:is |was )?(?P<v>{DATE})", alone=0.9, check=date, digits=4),
@@ -107,7 +109,7 @@ PACK = Pack(
         Rule(
             "ZIP_CODE",
             r"(?i:zip|post(?:al)?[ \-]?code|plz|postleitzahl|code postal|pin[ \-]?code)(?i:[ \-]?code)?(?i: is)?[\s:]{0,3}"
-            r"(?P<v>[A-Z0-9]{3,8}(?:[ \-][A-Z0-9]{2,4})?)",
+            r"(?P<v>[A-Z0-9]{3,8}(?:[ \-](?:\d[A-Z0-9]{1,3}|[A-Z]{2}))?)",
             alone=0.7,
             check=digit_count(2, 10),
             digits=2,
@@ -120,7 +122,7 @@ PACK = Pack(
         ),
         Rule(
             "PASSPORT",
-            r"(?i:passe?port|reisepass|passnummer)(?i:\s(?:number|no\.?|num|nr\.?|is|card|numéro|n°)){0,3}[\s:#.]{0,3}(?P<v>[A-Z0-9]{6,9})",
+            rf"{PASSPORT_LABEL}(?P<v>[A-Z0-9]{{6,9}})",
             alone=0.7,
             check=mixed,
             digits=4,
