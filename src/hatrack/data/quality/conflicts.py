@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 
 from pydantic import Field
 
 from hatrack.data.quality.record import Place, Record
 from hatrack.data.quality.walk import Ledger
-from hatrack.data.records import Example, normalised
+from hatrack.data.records import Example, Splits, normalised
 
-__all__ = ["Conflict", "ConflictFinder", "Conflicts"]
+__all__ = ["Conflict", "ConflictFinder", "Conflicts", "equal_roots"]
 
 _SHOWN = 25
 
@@ -33,34 +34,50 @@ class Conflicts(Record):
 
 
 class ConflictFinder:
-    """Remembers the first row of each cluster and holds every later one against it.
+    """Holds every row against the first of its cluster; four bytes a row are kept.
 
     Args:
-        roots: for each row the number of its cluster of near-duplicates, in the order of the walk; None: only texts
-            that are equal but for case, punctuation and white space are one.
+        roots: for each row the ordinal of the first row of its cluster, in the order of the walk.
         quote: how a text is shown.
     """
 
-    def __init__(self, roots: Sequence[int] | None, quote: Callable[[str], str]) -> None:
+    def __init__(self, roots: Sequence[int], quote: Callable[[str], str]) -> None:
         self._roots = roots
         self._quote = quote
-        self._first: dict[int, tuple[int, str]] = {}
+        self._numbers: dict[str, int] = {}
+        self._labels = array("I")
         self._rows = 0
-        self._found: list[tuple[int, str, int, str, str]] = []
+        self._found: list[tuple[int, int, str]] = []
 
     def see(self, ordinal: int, split: str, example: Example) -> None:
         """Compare one row with the first of its cluster."""
-        root = hash(normalised(example.text)) if self._roots is None else self._roots[ordinal]
-        first, label = self._first.setdefault(root, (ordinal, example.label))
-        if label != example.label:
+        self._labels.append(self._numbers.setdefault(example.label, len(self._numbers)))
+        first = self._roots[ordinal]
+        if self._labels[first] != self._labels[ordinal]:
             self._rows += 1
             if len(self._found) < _SHOWN:
-                self._found.append((first, label, ordinal, example.label, self._quote(example.text)))
+                self._found.append((first, ordinal, self._quote(example.text)))
 
     def conflicts(self, ledger: Ledger) -> Conflicts:
         """What was found."""
+        names, labels = list(self._numbers), self._labels
         pairs = tuple(
-            Conflict(first=ledger.place(first), first_label=label, second=ledger.place(second), second_label=other, text=text)
-            for first, label, second, other, text in self._found
+            Conflict(
+                first=ledger.place(first),
+                first_label=names[labels[first]],
+                second=ledger.place(second),
+                second_label=names[labels[second]],
+                text=text,
+            )
+            for first, second, text in self._found
         )
         return Conflicts(rows=self._rows, pairs=pairs)
+
+
+def equal_roots(splits: Splits) -> Sequence[int]:
+    """For each row the ordinal of the first row whose text is the same but for case, punctuation and white space."""
+    first: dict[int, int] = {}
+    roots = array("q")
+    for ordinal, example in enumerate(example for _, rows in splits.items() for example in rows):
+        roots.append(first.setdefault(hash(normalised(example.text)), ordinal))
+    return roots

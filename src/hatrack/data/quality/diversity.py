@@ -41,16 +41,15 @@ class Repeats(Record):
 
 
 class RepeatCounter:
-    """Counts repeated rows as they pass by; sixteen hash bytes a row are kept.
+    """Counts repeated rows as they pass by; a hash of each different row is kept.
 
     Args:
-        roots: for each row the number of its cluster of near-duplicates, in the order of the walk; None where unknown.
+        roots: for each row the ordinal of the first row of its cluster of near-duplicates; None where that is unknown.
     """
 
     def __init__(self, roots: Sequence[int] | None) -> None:
         self._roots = roots
         self._texts: set[int] = set()
-        self._clusters: set[int] = set()
         self._rows = self._exact = self._near = 0
 
     def see(self, ordinal: int, split: str, example: Example) -> None:
@@ -59,11 +58,9 @@ class RepeatCounter:
         form = hash(normalised("\n".join(said)))
         if form in self._texts:
             self._exact += 1
-        elif self._roots is not None and self._roots[ordinal] in self._clusters:
+        elif self._roots is not None and self._roots[ordinal] < ordinal:
             self._near += 1
         self._texts.add(form)
-        if self._roots is not None:
-            self._clusters.add(self._roots[ordinal])
         self._rows += 1
 
     def repeats(self) -> Repeats:

@@ -11,7 +11,7 @@ from pydantic import Field
 from hatrack.core.config import AdapterConfig
 from hatrack.data.prepare import Prepared
 from hatrack.data.quality.advice import Advice
-from hatrack.data.quality.conflicts import ConflictFinder, Conflicts
+from hatrack.data.quality.conflicts import ConflictFinder, Conflicts, equal_roots
 from hatrack.data.quality.counts import Counts
 from hatrack.data.quality.diversity import Diversity, RepeatCounter, Repeats, diversity
 from hatrack.data.quality.edges import Edges, LengthFinder
@@ -30,7 +30,7 @@ from hatrack.data.records import Example
 
 __all__ = ["Assessment", "Evidence", "MapPoint", "QualityReport", "Refusal", "assess"]
 
-_LOOKED_AT = (20_000, 100_000)  # rows in a sample: at least, where there are as many, and at most
+_LOOKED_AT = (20_000, 50_000)  # rows in a sample: at least, where there are as many, and at most
 _ROWS_TIMES_LABELS = 2_000_000  # what the model behind the label errors fits in a minute or two
 _COMPARED = 5_000
 _DRAWN = 1_500
@@ -79,7 +79,8 @@ class Evidence:
     """What other rooms know about the rows. Where something is None, its section of the report is None.
 
     Attributes:
-        roots: for each row, in the order train, validation, test, the number of its cluster of near-duplicates.
+        roots: for each row, in the order train, validation, test, the number in that order of the first row of its cluster of
+            near-duplicates, as ``clusters`` gives it.
         embed: the base's own embedding, named ``encoder``; without it, words stand in for meaning.
         pii: type of personal data to the number of rows that hold it.
         quote: how the beginning of a row is shown; the only way by which text of a row enters the report.
@@ -131,15 +132,14 @@ def assess(
         refusal: what training would say instead of beginning.
     """
     splits, labelled, seed = prepared.splits, bool(prepared.labels), config.train.seed
-    label_counter, conflict_finder = LabelCounter(), ConflictFinder(evidence.roots, evidence.quote)
-    shapes, repeats, finder = ShapeCounter(evidence.quote, labels=labelled), RepeatCounter(evidence.roots), LengthFinder()
     answers = labelled or config.task != "complete"
-    observers: list[Observer] = [repeats, finder]
-    if labelled:
-        observers += [label_counter, conflict_finder]
-    if answers:
-        observers.append(shapes)
-    ledger = walk(splits, observers)
+    repeats, finder = RepeatCounter(evidence.roots), LengthFinder()
+    shapes = ShapeCounter(evidence.quote, labels=labelled) if answers else None
+    counter = LabelCounter() if labelled else None
+    roots = equal_roots(splits) if labelled and evidence.roots is None else evidence.roots
+    conflicts = ConflictFinder(roots, evidence.quote) if labelled and roots is not None else None
+    observers: tuple[Observer | None, ...] = (repeats, finder, shapes, counter, conflicts)
+    ledger = walk(splits, [observer for observer in observers if observer is not None])
 
     at_least, at_most = _LOOKED_AT
     limit = max(at_least, min(at_most, _ROWS_TIMES_LABELS // max(1, len(prepared.labels))))
@@ -163,13 +163,13 @@ def assess(
         notes=prepared.notes,
         advice=(),
         counts=Counts(rows=prepared.record.rows, rejected=prepared.record.rejected, reasons=dict(reasons)),
-        labels=label_counter.balance(prepared.labels) if labelled else None,
+        labels=counter.balance(prepared.labels) if counter else None,
         lengths=lengths,
         repeats=repeats.repeats(),
         diversity=diversity(texts, [] if labelled else [answer(row) for row in rows], basis),
         spread=spread(near, basis.of),
-        answers=shapes.answer_format(ledger) if answers else None,
-        conflicts=conflict_finder.conflicts(ledger) if labelled else None,
+        answers=shapes.answer_format(ledger) if shapes else None,
+        conflicts=conflicts.conflicts(ledger) if conflicts else None,
         label_errors=doubts,
         edges=finder.edges(ledger),
         languages=languages(texts[:_TONGUES], evidence.language, basis.of) if evidence.language else None,

@@ -24,6 +24,8 @@ CLOSE = 0.05  # cosine distance under which two rows say nearly the same
 _COMPARED = 5_000  # rows that are compared with each other
 _BLOCK = 1_000
 _WORDS = 20_000  # most frequent words and pairs of words
+_BUCKETS = 2**18  # for the hashes of words
+_CHARACTERS = 2_000  # of a text: its beginning says what it is about
 _TOPICS = 50  # dimensions that words are reduced to before they are drawn
 
 
@@ -52,13 +54,30 @@ class Vectors:
 
 
 def vectors(texts: Sequence[str], features: int = _WORDS) -> Vectors:
-    """TF-IDF of words and pairs of words, for bases that do not embed; sparse, the same for the same texts."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    """TF-IDF of words and pairs of words, for bases that do not embed; sparse, the same for the same texts.
 
-    words = TfidfVectorizer(
-        preprocessor=normalised, tokenizer=str.split, token_pattern=None, ngram_range=(1, 2), max_features=features, sublinear_tf=True
+    Words are hashed, so that memory does not grow with the vocabulary; the ``features`` that most texts hold are kept.
+    """
+    import numpy as np
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+
+    counter = HashingVectorizer(
+        preprocessor=_read,
+        tokenizer=str.split,
+        token_pattern=None,
+        ngram_range=(1, 2),
+        n_features=_BUCKETS,
+        norm=None,
+        alternate_sign=False,
     )
-    return Vectors(words.fit_transform(texts), "words")
+    counts = counter.transform(texts)
+    texts_with = np.bincount(counts.indices, minlength=_BUCKETS)
+    kept = np.sort(np.argsort(-texts_with, kind="stable")[: min(features, np.count_nonzero(texts_with))])
+    return Vectors(TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, kept]), "words")
+
+
+def _read(text: str) -> str:
+    return normalised(text[:_CHARACTERS])
 
 
 def spread(given: Vectors, of: int) -> Spread:

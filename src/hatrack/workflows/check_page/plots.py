@@ -68,8 +68,8 @@ def length_histogram(name: str, lengths: TokenLengths) -> str:
         ]
     else:
         parts.append(text(right, top - 12, f"max_length {lengths.max_length:,} lies far to the right →", "m", "end"))
-    at = lengths.quantiles
-    described = f"Median {at['p50']:,} tokens, 99 % have at most {at['p99']:,}, the longest {at['max']:,}; {counted(lengths.truncated_rows, 'row')} cut."
+    at, cut = lengths.quantiles, counted(lengths.truncated_rows, "row")
+    described = f"Median {at['p50']:,} tokens, 99 % have at most {at['p99']:,}, the longest {at['max']:,}; {cut} cut."
     return figure(name, "Lengths in tokens", described, bottom + 42, parts)
 
 
@@ -161,9 +161,8 @@ def embedding_map(name: str, points: Sequence[MapPoint]) -> str:
     kinds = sorted(places, key=lambda kind: (kind != "rest", kind))  # grey lies beneath
     parts = [rect(0, 0, WIDTH, height, "plane"), *(f'<path class="dot {kind}" d="{"".join(places[kind])}"/>' for kind in kinds)]
     named = [(colour[label], label, sizes[label]) for label in top]
-    others = len(points) - sum(count for _, _, count in named)
-    if others and named:
-        named.append(("rest", f"{len(sizes) - len(top):,} other labels" if len(sizes) > len(top) else "no label", others))
+    if len(sizes) > len(top):
+        named.append(("rest", f"{len(sizes) - len(top):,} other labels", sum(sizes.values()) - sum(sizes[label] for label in top)))
     for i, (kind, label, count) in enumerate(named):
         x, y = (i % 2) * WIDTH / 2, height + 20 + (i // 2) * 18
         parts += [f'<path class="dot key {kind}" d="M{x + 6:.0f} {y - 4:.0f}h0"/>', text(x + 16, y, f"{shortened(label, 26)} ({count:,})")]
