@@ -9,7 +9,7 @@ import numpy as np
 from hatrack.data.duplicates.candidates import candidate_pairs, within
 from hatrack.data.duplicates.compare import Comparer, equal_pairs
 from hatrack.data.duplicates.disjoint import DisjointSets
-from hatrack.data.duplicates.sketches import bands_for, sketch
+from hatrack.data.duplicates.sketches import bands_for, only, sketch
 from hatrack.data.duplicates.views import Picked
 from hatrack.data.progress import Progress, silent
 
@@ -30,7 +30,7 @@ def clusters(texts: Sequence[str], threshold: float, progress: Progress = silent
     if len(bands):
         comparer = Comparer(texts)
         firsts = np.flatnonzero(sets.roots() == np.arange(len(texts)))
-        for pairs in candidate_pairs(Picked(texts, firsts), bands[:, firsts], threshold, within, progress):
+        for pairs in candidate_pairs(Picked(texts, firsts), only(bands, firsts), threshold, within, progress):
             rows = firsts[pairs]
             apart = sets.roots(rows[:, 0]) != sets.roots(rows[:, 1])
             for i, j, _ in comparer.similar(rows[apart], threshold):

@@ -10,7 +10,7 @@ import numpy as np
 from hatrack.data.duplicates.candidates import across, candidate_pairs
 from hatrack.data.duplicates.compare import Comparer, equal_pairs
 from hatrack.data.duplicates.disjoint import DisjointSets
-from hatrack.data.duplicates.sketches import bands_for, sketch
+from hatrack.data.duplicates.sketches import bands_for, only, sketch
 from hatrack.data.duplicates.views import Chained, Picked
 from hatrack.data.progress import Progress, silent
 
@@ -46,7 +46,7 @@ def overlaps(texts: Sequence[str], others: Sequence[str], threshold: float, prog
         comparer = Comparer(both)
         left = np.flatnonzero((mine == np.arange(border)) & ~equal)
         compared = np.concatenate([left, border + np.sort(first)])
-        for pairs in candidate_pairs(Picked(both, compared), bands[:, compared], threshold, across(len(left)), progress):
+        for pairs in candidate_pairs(Picked(both, compared), only(bands, compared), threshold, across(len(left)), progress):
             rows = compared[pairs]
             for i, j, alike in comparer.similar(rows[partner[rows[:, 0]] < 0], threshold):
                 if alike > similarity[i]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hatrack.data.duplicates.shingles import HashedTexts, hash_batches, mixed
 from hatrack.data.progress import Progress
 
-__all__ = ["bands_for", "sketch"]
+__all__ = ["bands_for", "only", "sketch"]
 
 _PERMUTATIONS = 128
 _SEED = 42  # of the hash functions; part of nothing that a user may want to vary
@@ -45,6 +45,13 @@ def sketch(texts: Sequence[str], bands: int, progress: Progress) -> tuple[NDArra
         done = here.stop
         progress("reading texts", done, len(texts))
     return keys, table
+
+
+def only(bands: NDArray[np.uint32], rows: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """The bands of some rows, in the memory of ``bands``, which is used up."""
+    for band in bands:
+        band[: len(rows)] = band[rows]
+    return bands[:, : len(rows)]
 
 
 def _bands(hashed: HashedTexts, bands: int) -> NDArray[np.uint32]:
