@@ -21,7 +21,8 @@ def train(root: Path, files: BaseModelFiles, task: str, seed: int, **keys) -> Pa
 
     write_jsonl(root / "data.jsonl", label_rows(40, seed=seed))
     settings = {"epochs": 2, "batch_size": 8, "max_length": 64, "learning_rate": 0.02, "seed": seed}
-    config = AdapterConfig.model_validate({"data": "data.jsonl", "task": task, "r": 4, "alpha": 8, "train": settings, **keys})
+    given = {"data": "data.jsonl", "task": task, "train": settings, **({} if "method" in keys else {"r": 4, "alpha": 8}), **keys}
+    config = AdapterConfig.model_validate(given)
     return train_adapter("first", config, files, prepare(config, root), root / "runs", Console(file=io.StringIO())).folder
 
 

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from hatrack.models.loading import Kind
 from hatrack.training.methods.adalora.optimizer import RankAllocatingAdamW
 from hatrack.training.methods.adalora.options import AdaLoraOptions
-from hatrack.training.methods.base import Schedule, Traits
+from hatrack.training.methods.base import Coverage, Schedule, Traits
 from hatrack.training.methods.lora.targets import find_targets
 from hatrack.training.methods.peft_backed import ADAPTER, PeftMethod, plain_config, task_type
 
@@ -53,6 +53,13 @@ class AdaLora(PeftMethod):
             task_type=task_type(kind),
         )
         return config, targets.counts
+
+    def apply(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[nn.Module, Coverage]:
+        adapted, coverage = super().apply(base, options, kind)
+        for name, parameter in adapted.named_parameters():
+            if ".ranknum." in name:  # a constant that PEFT keeps as a parameter, and forgets to freeze on some devices
+                parameter.requires_grad_(False)
+        return adapted, Coverage.of(adapted, coverage.targets)
 
     def optimizer(self, adapted: nn.Module, trainee: nn.Module, options: BaseModel, schedule: Schedule) -> Optimizer | None:
         chosen = cast(AdaLoraOptions, options)
