@@ -118,7 +118,7 @@ HOSTILE = {
 def test_a_megabyte_of_hostile_text_takes_seconds_at_most(text):
     start = time.process_time()
     EVERYTHING.find(text)
-    assert time.process_time() - start < 12  # about 2 where it was written
+    assert time.process_time() - start < 30  # 1 to 5 where it was written; a pattern that goes back takes hours
 
 
 def test_a_rule_is_tried_only_where_enough_digits_stand():
