@@ -71,7 +71,7 @@ def test_what_is_kept_is_in_order_and_apart_and_nothing_more_would_fit(spans):
 
 
 def test_a_value_that_fails_its_check_does_not_hide_the_one_behind_it():
-    assert values("4 4248 7193 6504 8270") == [("CREDIT_CARD", "4248 7193 6504 8270")]
+    assert values("1111 4248 7193 6504 8270") == [("CREDIT_CARD", "4248 7193 6504 8270")]
     assert values("1234 4248719365048270") == [("CREDIT_CARD", "4248719365048270")]
 
 
@@ -118,7 +118,7 @@ HOSTILE = {
 def test_a_megabyte_of_hostile_text_takes_seconds_at_most(text):
     start = time.process_time()
     EVERYTHING.find(text)
-    assert time.process_time() - start < 12  # about 2 where it was written
+    assert time.process_time() - start < 30  # 1 to 5 where it was written; a pattern that goes back takes hours
 
 
 def test_a_rule_is_tried_only_where_enough_digits_stand():
