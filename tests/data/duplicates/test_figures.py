@@ -20,4 +20,5 @@ def test_the_figures_in_the_page_are_those_of_the_newest_recorded_run():
     assert f"16 bands {same} {claims['datasketch_cpu_seconds']:.2f} s | {claims['ratio_datasketch']:.1f} |" in page
     assert f"itself {own} {claims['datasketch_own_bands_cpu_seconds']:.2f} s | {claims['ratio_datasketch_own_bands']:.1f} |" in page
     assert f"{claims['million_cpu_seconds']:.1f} s of CPU time and {claims['million_peak_rss_mb']:.0f} MB" in page
-    assert f"{claims['million_split_peak_rss_mb']:.0f} MB for the whole" in page
+    assert f"{claims['million_split_peak_rss_mb']:.0f} MB for\nthe whole split" in page
+    assert f"{claims['letters_cpu_seconds']:.1f} s and {claims['letters_peak_rss_mb']:.0f} MB" in page
