@@ -3,7 +3,7 @@
 Below a causal mask, what virtual tokens become does not depend on the text behind them. So embeddings are run through
 the base once, when the adapter is attached, and only their keys and values are kept: `prompt-tuning` and `p-tuning` are
 applied as `prefix-tuning` is, and cost nothing more for each request. An encoder looks both ways; there the embeddings
-are put before each text and cut off again behind the last layer, so that positions and pooling see the text alone.
+are put before each text and cut off again behind the last layer; the text keeps its positions, and pooling sees it alone.
 
 Callers go on counting the text's own tokens: mask and positions are shifted here, and the virtual tokens lie in the cache.
 """
@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from hatrack.core.errors import AdapterBroken
 from hatrack.models.adapters.folder import WEIGHTS, Allowed, foreign, read_config, read_tensors
 from hatrack.models.adapters.switch import Variant, find, unwrap
 
@@ -94,7 +93,7 @@ class PrefixTokens(Variant):
             positions = None if positions is None else positions + tokens
             mask = None if mask is None else _widened(mask, tokens)
         else:
-            positions = torch.arange(length).expand(rows, length) if positions is None else positions
+            positions = _own_positions(inner, rows, length) if positions is None else positions
             mask = _seen_by_all(mask, rows, length, tokens)
         return inner(**kwargs | {"past_key_values": cache, "attention_mask": mask, "position_ids": positions})
 
@@ -118,17 +117,12 @@ class InputTokens(Variant):
         """As the encoder; the hidden states are those of the text."""
         prompt, embed = self.source(), inner.get_input_embeddings()  # type: ignore[operator]  # every encoder has it
         tokens, (rows, length) = len(prompt), input_ids.shape
-        longest = getattr(inner.config, "max_position_embeddings", None)
-        if isinstance(longest, int) and tokens + length > longest:
-            raise AdapterBroken(
-                "text and virtual tokens together are longer than the base can read",
-                given=f"{length} and {tokens}",
-                allowed=f"{longest} together",
-                fix="lower train.max_length, or use fewer virtual tokens",
-            )
         embedded = torch.cat([prompt[None].expand(rows, -1, -1), embed(input_ids)], dim=1)
         mask = torch.cat([attention_mask.new_ones(rows, tokens), attention_mask], dim=1)
-        out = inner(inputs_embeds=embedded, attention_mask=mask, **kwargs)
+        positions = _own_positions(inner, rows, length)
+        if positions is not None:
+            positions = torch.cat([positions[:, :1].expand(rows, tokens), positions], dim=1)
+        out = inner(inputs_embeds=embedded, attention_mask=mask, position_ids=positions, **kwargs)
         out.last_hidden_state = out.last_hidden_state[:, tokens:]
         return out
 
@@ -200,6 +194,18 @@ def _filled(cache: Any, inner: Any, pairs: Pairs, rows: int) -> Any:
     for number, (keys, values) in enumerate(pairs):
         filled.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), number)
     return filled
+
+
+def _own_positions(inner: nn.Module, rows: int, length: int) -> torch.Tensor | None:
+    """The positions an encoder gives a text of its own accord, ``[rows, length]``: virtual tokens must not move it.
+
+    None where positions are not embedded but rotated, and only distances count.
+    """
+    embeddings = getattr(inner, "embeddings", None)
+    if not hasattr(embeddings, "position_embeddings"):
+        return None
+    padding = getattr(embeddings, "padding_idx", None)  # RoBERTa counts from behind its padding's position
+    return torch.arange(length).expand(rows, length) + (0 if padding is None else padding + 1)
 
 
 def _widened(mask: torch.Tensor, tokens: int) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Prefix tuning (Li & Liang 2021, https://arxiv.org/abs/2101.00190): keys and values before the text, in every layer.
 
-They start as what the base itself makes of words drawn from its vocabulary: from random numbers a small base does not
-recover. On an encoder this is P-tuning v2 (Liu et al. 2022, https://arxiv.org/abs/2110.07602).
+They start near what the base itself makes of padding: from random numbers a small base does not recover. On an encoder
+this is P-tuning v2 (Liu et al. 2022, https://arxiv.org/abs/2110.07602).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hatrack.models.adapters.virtual import PrefixTokens, backbone_path, cache_w
 from hatrack.models.loading import Kind
 from hatrack.training.methods.base import Traits
 from hatrack.training.methods.peft_backed import task_type
-from hatrack.training.methods.virtual_tokens import Source, TokenOptions, VirtualTokens
+from hatrack.training.methods.virtual_tokens import Source, TokenOptions, VirtualTokens, shaken, start_ids
 
 __all__ = ["Prefix"]
 
@@ -58,6 +58,6 @@ class Prefix(VirtualTokens):
         if not next(trunk.parameters()).is_meta:
             with torch.no_grad():
                 cache: Any = DynamicCache()
-                trunk(input_ids=torch.randint(model.config.vocab_size, (1, tokens)), past_key_values=cache)
-                encoder.load_prompt_embeddings(flat_pairs([(layer.keys, layer.values) for layer in cache.layers]))
+                trunk(input_ids=start_ids(base, tokens), past_key_values=cache)
+                encoder.load_prompt_embeddings(shaken(flat_pairs([(layer.keys, layer.values) for layer in cache.layers])))
         return encoder, config

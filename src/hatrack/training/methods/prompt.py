@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
+import torch
 from peft import PeftConfig, PromptTuningConfig
 from peft.tuners.prompt_tuning import PromptEmbedding
 from pydantic import BaseModel
@@ -12,13 +13,13 @@ from torch import nn
 from hatrack.models.loading import Kind
 from hatrack.training.methods.base import Traits
 from hatrack.training.methods.peft_backed import task_type
-from hatrack.training.methods.virtual_tokens import TokenOptions, VirtualTokens
+from hatrack.training.methods.virtual_tokens import TokenOptions, VirtualTokens, shaken, start_ids
 
 __all__ = ["Prompt"]
 
 
 class Prompt(VirtualTokens):
-    """Trains the embeddings of virtual tokens; they start as those of words drawn from the vocabulary."""
+    """Trains the embeddings of virtual tokens; they start near that of the base's padding."""
 
     name = "prompt"
     traits = Traits(
@@ -39,7 +40,12 @@ class Prompt(VirtualTokens):
             num_layers=model.config.num_hidden_layers,
             num_attention_heads=model.config.num_attention_heads,
             num_transformer_submodules=1,
-            prompt_tuning_init="SAMPLE_VOCAB",
+            prompt_tuning_init="RANDOM",
             task_type=task_type(kind),
         )
-        return PromptEmbedding(config, model.get_input_embeddings()), config  # type: ignore[no-untyped-call]  # untyped in PEFT
+        words: Any = model.get_input_embeddings()
+        encoder: Any = PromptEmbedding(config, words)  # type: ignore[no-untyped-call]  # untyped in PEFT
+        if not words.weight.is_meta:
+            with torch.no_grad():
+                encoder.embedding.weight.copy_(shaken(words(start_ids(base, config.num_virtual_tokens))[0]))
+        return encoder, config

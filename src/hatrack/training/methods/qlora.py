@@ -31,6 +31,7 @@ class Qlora(Lora):
     )
 
     def apply(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[nn.Module, Coverage]:
+        self.config(base, options, kind)  # a misspelt target is refused before the base is changed
         held = sum(parameter.numel() for parameter in base.parameters())  # two weights lie in one byte afterwards
         if not next(base.parameters()).is_meta:
             quantise(base)

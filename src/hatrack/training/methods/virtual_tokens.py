@@ -21,13 +21,13 @@ from hatrack.models.loading import Kind
 from hatrack.training.methods.peft_backed import plain_config
 from hatrack.training.methods.placed import PlacedMethod
 
-__all__ = ["Source", "TokenOptions", "VirtualTokens"]
+__all__ = ["Source", "TokenOptions", "VirtualTokens", "shaken", "start_ids"]
 
 
 class TokenOptions(Strict):
     """How many virtual tokens."""
 
-    tokens: int = Field(20, ge=1, le=512, description="Virtual tokens before every text.")
+    tokens: int = Field(10, ge=1, le=512, description="Virtual tokens before every text.")
 
 
 class Source(nn.Module):
@@ -40,6 +40,19 @@ class Source(nn.Module):
     def forward(self) -> Any:
         """What stands before the text."""
         return self.encoder(torch.arange(self._tokens)[None])[0]
+
+
+def start_ids(base: nn.Module, tokens: int) -> Tensor:
+    """Ids that virtual tokens start from: the base's padding, which disturbs what it knows less than drawn words do."""
+    config: Any = base.config
+    pad = config.pad_token_id if config.pad_token_id is not None else config.eos_token_id
+    return torch.full((1, tokens), int((pad[0] if isinstance(pad, list) else pad) or 0))
+
+
+def shaken(start: Tensor) -> Tensor:
+    """``start`` with a tenth of its own spread as noise: tokens that are all alike would stay so."""
+    spread = float(start.std()) or 1.0  # a base that was never trained has zeros for its padding
+    return start + 0.1 * spread * torch.randn_like(start)
 
 
 class VirtualTokens(PlacedMethod):
