@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from hatrack.core.digest import canonical_json, sha256_json
 from hatrack.core.errors import AdapterBroken, AdapterMismatch, ConfigError
 from hatrack.core.lineage import DataRecord, EvalReport, Manifest
 from hatrack.core.names import BASE, NAME_RULE, valid_name
-from hatrack.models.adapters.folder import PROBE, AdapterCard, read_card, read_tensors
+from hatrack.models.adapters.folder import CONFIG, PROBE, AdapterCard, read_card, read_tensors
 from hatrack.models.adapters.lora import LoraWeights, read_lora
 from hatrack.models.adapters.probe import verify_probe, write_probe
 from hatrack.models.causal import last_logits
@@ -161,7 +162,14 @@ def _part(bench: Workbench, reference: str, weight: float) -> _Part:
         raise AdapterMismatch(
             "class vectors of a classifier on an encoder cannot be added", given=reference, allowed="adapters on a base that generates text"
         )
-    return _Part(manifest, folder, card, read_lora(folder), weight)
+    weights = read_lora(folder)
+    if json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("use_dora"):
+        raise AdapterMismatch(
+            "DoRA scales the base's own rows; sums of two such scalings are neither adapter",
+            given=f"{reference}: use_dora: true",
+            allowed="plain or rank-stabilised LoRA",
+        )
+    return _Part(manifest, folder, card, weights, weight)
 
 
 def _check_fit(bench: Workbench, parts: Sequence[_Part]) -> None:
