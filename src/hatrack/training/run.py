@@ -33,7 +33,7 @@ from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
 from hatrack.models.sources.local import Local
 from hatrack.training.curves import CURVES, draw_curves
-from hatrack.training.estimate import Estimate, estimate
+from hatrack.training.estimate import estimate
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.fast.dropout import turn_off_dropout
 from hatrack.training.loop import run_loop
@@ -42,6 +42,9 @@ from hatrack.training.methods.base import METHODS, Method
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
 from hatrack.training.progress import EventLog, LiveBar
+from hatrack.training.report import REPORT, write_report
+from hatrack.training.stopping import StopAfterStep
+from hatrack.training.trackers import tracking
 
 __all__ = ["TrainedAdapter", "behaviour", "run_key", "train_adapter"]
 
@@ -69,8 +72,8 @@ class TrainedAdapter:
 
 def behaviour(config: AdapterConfig, labels: Sequence[str], learning_rate: float, options: dict[str, Any]) -> dict[str, Any]:
     """Everything in the config that decides what the adapter does, with all defaults written out."""
-    # how much disk and memory may be taken changes no weight
-    settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True})
+    # how much disk and memory may be taken, and who follows the run, changes no weight
+    settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True, "report_to": True})
     return {
         "task": config.task,
         "method": config.method,
@@ -160,18 +163,26 @@ def _train(plan: _Plan, console: Console) -> None:
     bar = LiveBar(plan.name, console)
     start = time.monotonic()
     home = plan.run.parent.with_name("cache") / "hidden"
+    stop = StopAfterStep()
     try:
-        rows = [*train, *validation]
-        found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
-        console.print(f"{plan.name}: fast: {found}")
-        expected = estimate(trainee, train, validation, collate, settings)
-        console.print(f"{plan.name}: {expected}")
-        forget_peak()
-        watchers = [bar, EventLog(plan.run)]
-        loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers)
+        with stop.listening(), tracking(settings.report_to, plan.run):
+            rows = [*train, *validation]
+            found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
+            console.print(f"{plan.name}: fast: {found}")
+            expected = estimate(trainee, train, validation, collate, settings)
+            console.print(f"{plan.name}: {expected}")
+            spent = time.monotonic() - start
+            forget_peak()
+            watchers = [bar, EventLog(plan.run), stop]
+            loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers)
     finally:
         bar.close()
-    figures = {**_figures(loop.state, train, time.monotonic() - start, expected), "trained_parameters": float(coverage.trained)}
+    figures = {
+        **_figures(loop.state, train, time.monotonic() - start),
+        "expected_seconds": round(spent + expected.seconds, 2),
+        "expected_rss_mb": round(expected.peak / 2**20, 1),
+        "trained_parameters": float(coverage.trained),
+    }
     trainee.eval()
     after = _outputs(base, inputs, plan.files)
     head = trainee.head if isinstance(trainee, EncoderTrainee) else None
@@ -223,8 +234,13 @@ def _only_one(run: Path) -> Iterator[None]:
 
 def _tidy(plan: _Plan) -> None:
     """What a finished run does not need goes, also what a kill at the very end left behind."""
+    title = f"{plan.name}: {plan.config.method} on {_base_name(plan.files.spec)}"
     if not (plan.run / CURVES).is_file():
-        draw_curves(plan.run, f"{plan.name}: {plan.config.method} on {plan.files.spec}")
+        draw_curves(plan.run, title)
+    if not (plan.run / REPORT).is_file():
+        statistics = json.loads((plan.run / ADAPTER / _STATISTICS).read_text(encoding="utf-8"))
+        acts = behaviour(plan.config, plan.prepared.labels, plan.learning_rate, plan.options.model_dump(mode="json"))
+        write_report(plan.run, title, acts, statistics["figures"])
     for left_over in (*plan.run.glob("checkpoint-*"), *plan.run.glob(f"{STAGING}*")):
         shutil.rmtree(left_over, ignore_errors=True)
 
@@ -247,7 +263,7 @@ def _outputs(base: Any, inputs: Sequence[Sequence[int]], files: BaseModelFiles) 
         return embed(base, *pad_right(inputs, 0))
 
 
-def _figures(state: Any, train: Sequence[Item], seconds: float, expected: Estimate) -> dict[str, float]:
+def _figures(state: Any, train: Sequence[Item], seconds: float) -> dict[str, float]:
     losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
     tokens = sum(len(item.ids) for item in train) * float(state.epoch or 0)
     return {
@@ -257,7 +273,5 @@ def _figures(state: Any, train: Sequence[Item], seconds: float, expected: Estima
         "rows": float(len(train)),
         "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
         "peak_rss_mb": round(peak_memory() / 2**20, 1),
-        "expected_seconds": round(expected.seconds, 2),
-        "expected_rss_mb": round(expected.peak / 2**20, 1),
         "best_validation_loss": round(min(losses), 6),
     }
