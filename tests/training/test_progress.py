@@ -22,15 +22,15 @@ def test_on_a_screen_that_cannot_redraw_each_validation_is_one_line(make_project
 
 
 def test_on_a_terminal_a_bar_shows_step_loss_and_time_left():
-    console = Console(file=io.StringIO(), width=160, force_terminal=True)
+    console = Console(file=io.StringIO(), width=200, force_terminal=True)
     bar = LiveBar("legal", console)
     bar.on_train_begin(None, state(), None)
-    bar.on_log(None, state(), None, logs={"loss": 1.5})
+    bar.on_log(None, state(), None, logs={"loss": 1.5, "learning_rate": 0.00123, "grad_norm": 0.456, "tokens_per_second": 1234.5})
     bar.on_log(None, state(), None, logs={"eval_loss": 1.25})
     bar.on_step_end(None, state(4), None)
     bar.on_train_end(None, state(), None)
     shown = console.file.getvalue()
-    for part in ("legal", "4/10", "loss 1.500", "validation 1.250", "left"):
+    for part in ("legal", "4/10", "loss 1.500", "validation 1.250", "rate 0.0012", "gradient 0.46", "1,234 tokens/s", "left"):
         assert part in shown
 
 
@@ -52,3 +52,25 @@ def test_only_figures_of_training_are_logged(tmp_path):
     assert event.keys() == {"step", "epoch", "seconds", "loss", "grad_norm", "learning_rate"}
     assert event["step"] == 3
     assert event["epoch"] == 0.51
+
+
+def test_events_tell_speed_and_time_left(make_project):
+    trained = open_pieces(make_project("classify-by-text", train={"epochs": 3})).train()
+    events = [event for event in read_events(trained.run) if "loss" in event]
+    for event in events:
+        assert event.keys() >= {"loss", "learning_rate", "grad_norm", "tokens_per_second", "seconds_left"}
+        assert event["tokens_per_second"] > 0
+    assert events[0]["seconds_left"] > events[-1]["seconds_left"] == 0
+
+
+def test_before_the_first_step_the_rows_through_the_frozen_blocks_are_counted():
+    console = Console(file=io.StringIO(), width=160, force_terminal=True)
+    bar = LiveBar("legal", console)
+    bar.before(3, 10)
+    bar.before(7, 10)
+    shown = console.file.getvalue()
+    assert "10/10" in shown
+    assert "rows through the frozen blocks" in shown
+    bar.on_train_begin(None, state(), None)
+    bar.close()
+    assert "3/10" in console.file.getvalue()

@@ -151,7 +151,7 @@ def test_what_a_kill_at_the_very_end_left_behind_is_tidied(make_project):
     for name in ("checkpoint-7", ".staging-x"):
         (run / name).mkdir()
     train(project)
-    assert sorted(path.name for path in run.iterdir()) == ["adapter", "events.jsonl", "loss.png"]
+    assert sorted(path.name for path in run.iterdir()) == ["adapter", "events.jsonl", "loss.png", "report.html"]
 
 
 def test_F06_another_chat_template_is_another_run(make_project, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from hatrack.core.chat import Message
 
 __all__ = ["Example", "RawRow", "RowFault", "Splits", "normalised"]
+
+_GAPS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +74,4 @@ class Splits:
 
 def normalised(text: str) -> str:
     """Text without case, punctuation and white space differences: equal here means the same text to a reader."""
-    words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()
-    return " ".join(words) or " ".join(text.split())
+    return _GAPS.sub(" ", text.casefold()).strip() or " ".join(text.split())

@@ -12,7 +12,12 @@ Trainer's own. What is added here:
 from __future__ import annotations
 
 import math
+<<<<<<< HEAD
 from collections.abc import Callable, Iterator, Sequence
+=======
+import time
+from collections.abc import Iterator, Sequence
+>>>>>>> fast
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +61,9 @@ class Loop(Trainer):
     def __init__(self, trainee: Trainee, args: TrainingArguments, train: Rows, validation: Rows, collate: Collate, **rest: Any) -> None:
         super().__init__(trainee, args, train_dataset=train, eval_dataset=validation, **rest)
         self._collate = collate
+        self._started = 0.0
+        self._tokens = 0
+        self._first_step = 0
         self._validation_batches = _length_batches(validation.items, args.per_device_eval_batch_size)
 
     def get_train_dataloader(self) -> DataLoader[Item]:
@@ -67,7 +75,10 @@ class Loop(Trainer):
         return self.accelerator.prepare(loader)  # type: ignore[no-any-return]  # accelerate is untyped here
 
     def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
+        if not self._started:
+            self._started, self._first_step = time.monotonic(), self.state.global_step
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
+        self._tokens += sum(int(batch["attention_mask"].sum()) for batch in batches)
         count = torch.stack([(batch["labels"] != IGNORED).sum() for batch in batches]).sum().to(device) if batches else None
         if count is not None and self.args.world_size > 1:
             count = self.accelerator.gather(count).sum() / self.args.world_size
@@ -106,6 +117,14 @@ class Loop(Trainer):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        steps = self.state.global_step - self._first_step
+        if "loss" in logs and steps:
+            seconds = time.monotonic() - self._started  # of this process: a resumed run is no slower
+            logs["tokens_per_second"] = round(self._tokens / seconds, 1)
+            logs["seconds_left"] = round(seconds / steps * (self.state.max_steps - self.state.global_step), 1)
+        super().log(logs, start_time)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         return 0  # the Trainer's estimate assumes one whole causal LM
@@ -203,7 +222,7 @@ def run_loop(
         logging_steps=max(1, min(10, total // 20)),
         logging_nan_inf_filter=False,
         disable_tqdm=True,
-        report_to=[],
+        report_to=list(settings.report_to),
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,

@@ -14,6 +14,8 @@ from transformers import TrainerCallback
 __all__ = ["EVENTS", "EventLog", "LiveBar"]
 
 EVENTS = "events.jsonl"
+_FIGURES = ("loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second", "seconds_left")
+_SHOWN = {"loss": "{:.3f}", "eval_loss": "{:.3f}", "learning_rate": "{:.2g}", "grad_norm": "{:.2g}", "tokens_per_second": "{:,.0f}"}
 
 
 class LiveBar(TrainerCallback):
@@ -24,7 +26,7 @@ class LiveBar(TrainerCallback):
         self._console = console
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._shown: dict[str, Any] = {"loss": "-", "val": "-"}
+        self._shown: dict[str, Any] = dict.fromkeys(_SHOWN, "-")
 
     def before(self, done: int, total: int) -> None:
         """Rows done of the pass through frozen blocks, before the first step."""
@@ -50,7 +52,8 @@ class LiveBar(TrainerCallback):
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]}  validation {task.fields[val]}"),
+            TextColumn("loss {task.fields[loss]}  validation {task.fields[eval_loss]}"),
+            TextColumn("rate {task.fields[learning_rate]}  gradient {task.fields[grad_norm]}  {task.fields[tokens_per_second]} tokens/s"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -65,14 +68,14 @@ class LiveBar(TrainerCallback):
             self._bar.update(self._task, completed=state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        for key, name in (("loss", "loss"), ("eval_loss", "val")):
+        for key, form in _SHOWN.items():
             if logs and key in logs:
-                self._shown[name] = f"{logs[key]:.3f}"
+                self._shown[key] = form.format(logs[key])
         if self._bar is not None:
             self._bar.update(self._task, **self._shown)
         if logs and "eval_loss" in logs and not self._console.is_terminal:
             line = f"{self._title}: step {state.global_step} of {state.max_steps}, loss {self._shown['loss']}"
-            self._console.print(f"{line}, validation {self._shown['val']}")
+            self._console.print(f"{line}, validation {self._shown['eval_loss']}, {self._shown['tokens_per_second']} tokens/s")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.close()
@@ -92,7 +95,7 @@ class EventLog(TrainerCallback):
         self._start = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        kept = {key: value for key, value in (logs or {}).items() if key in ("loss", "eval_loss", "learning_rate", "grad_norm")}
+        kept = {key: value for key, value in (logs or {}).items() if key in _FIGURES}
         if kept:
             event = {
                 "step": state.global_step,

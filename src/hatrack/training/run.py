@@ -33,7 +33,7 @@ from hatrack.models.loading import BaseModelFiles, load_module
 from hatrack.models.render import ChatRenderer
 from hatrack.models.sources.local import Local
 from hatrack.training.curves import CURVES, draw_curves
-from hatrack.training.estimate import Estimate, estimate
+from hatrack.training.estimate import estimate
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.fast.dropout import turn_off_dropout
 from hatrack.training.identity import behaviour, run_key
@@ -44,7 +44,13 @@ from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
 from hatrack.training.parent import Parent, check_parent, start_from
 from hatrack.training.progress import EventLog, LiveBar
+<<<<<<< HEAD
 from hatrack.training.proof import check_reproduced, outputs, served_outputs
+=======
+from hatrack.training.report import REPORT, write_report
+from hatrack.training.stopping import StopAfterStep
+from hatrack.training.trackers import tracking
+>>>>>>> fast
 
 __all__ = ["TrainedAdapter", "train_adapter"]
 
@@ -71,6 +77,29 @@ class TrainedAdapter:
     template_hash: str
 
 
+<<<<<<< HEAD
+=======
+def behaviour(config: AdapterConfig, labels: Sequence[str], learning_rate: float, options: dict[str, Any]) -> dict[str, Any]:
+    """Everything in the config that decides what the adapter does, with all defaults written out."""
+    # how much disk and memory may be taken, and who follows the run, changes no weight
+    settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True, "report_to": True})
+    return {
+        "task": config.task,
+        "method": config.method,
+        "options": options,
+        "system": config.system,
+        "labels": list(labels),
+        "answer_schema": config.answer_schema,
+        "train": {**settings, "learning_rate": learning_rate},
+    }
+
+
+def run_key(name: str, base_fingerprint: str, template_hash: str, data_digest: str, config: dict[str, Any]) -> str:
+    """The folder name of a run: the same inputs are the same run, and resume it."""
+    return f"{name}-{short(sha256_json([base_fingerprint, template_hash, data_digest, config]))}"
+
+
+>>>>>>> fast
 @dataclass(frozen=True)
 class _Plan:
     """A run with all its inputs settled."""
@@ -202,7 +231,9 @@ def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
     bar = LiveBar(plan.name, console)
     start = time.monotonic()
     home = plan.run.parent.with_name("cache") / "hidden"
+    stop = StopAfterStep()
     try:
+<<<<<<< HEAD
         rows = [*train, *validation]
         found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
         console.print(f"{plan.name}: fast: {found}")
@@ -211,9 +242,26 @@ def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
         forget_peak()
         watchers = [bar, EventLog(plan.run)]
         loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers, optimizer)
+=======
+        with stop.listening(), tracking(settings.report_to, plan.run):
+            rows = [*train, *validation]
+            found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
+            console.print(f"{plan.name}: fast: {found}")
+            expected = estimate(trainee, train, validation, collate, settings)
+            console.print(f"{plan.name}: {expected}")
+            spent = time.monotonic() - start
+            forget_peak()
+            watchers = [bar, EventLog(plan.run), stop]
+            loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers)
+>>>>>>> fast
     finally:
         bar.close()
-    figures = {**_figures(loop.state, train, time.monotonic() - start, expected), "trained_parameters": float(coverage.trained)}
+    figures = {
+        **_figures(loop.state, train, time.monotonic() - start),
+        "expected_seconds": round(spent + expected.seconds, 2),
+        "expected_rss_mb": round(expected.peak / 2**20, 1),
+        "trained_parameters": float(coverage.trained),
+    }
     trainee.eval()
     method.export(adapted, folder, _base_name(plan.files.spec))
     head = trainee.head if isinstance(trainee, EncoderTrainee) else None
@@ -257,8 +305,13 @@ def _only_one(run: Path) -> Iterator[None]:
 
 def _tidy(plan: _Plan) -> None:
     """What a finished run does not need goes, also what a kill at the very end left behind."""
+    title = f"{plan.name}: {plan.config.method} on {_base_name(plan.files.spec)}"
     if not (plan.run / CURVES).is_file():
-        draw_curves(plan.run, f"{plan.name}: {plan.config.method} on {plan.files.spec}")
+        draw_curves(plan.run, title)
+    if not (plan.run / REPORT).is_file():
+        statistics = json.loads((plan.run / ADAPTER / _STATISTICS).read_text(encoding="utf-8"))
+        acts = behaviour(plan.config, plan.prepared.labels, plan.learning_rate, plan.options.model_dump(mode="json"))
+        write_report(plan.run, title, acts, statistics["figures"])
     for left_over in (*plan.run.glob("checkpoint-*"), *plan.run.glob(f"{STAGING}*")):
         shutil.rmtree(left_over, ignore_errors=True)
 
@@ -273,7 +326,19 @@ def _base_name(spec: str) -> str:
     return Path(spec).name if Local().claims(spec) else spec
 
 
+<<<<<<< HEAD
 def _figures(state: Any, train: Sequence[Item], seconds: float, expected: Estimate) -> dict[str, float]:
+=======
+def _outputs(base: Any, inputs: Sequence[Sequence[int]], files: BaseModelFiles) -> torch.Tensor:
+    """What the probe keeps of a base, adapted in place or not yet: next-token logits, or embeddings."""
+    if files.kind == "causal":
+        return last_logits(base, inputs)
+    with torch.no_grad():
+        return embed(base, *pad_right(inputs, 0))
+
+
+def _figures(state: Any, train: Sequence[Item], seconds: float) -> dict[str, float]:
+>>>>>>> fast
     losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
     tokens = sum(len(ids) for item in train for ids in item.sequences) * float(state.epoch or 0)
     return {
@@ -283,7 +348,5 @@ def _figures(state: Any, train: Sequence[Item], seconds: float, expected: Estima
         "rows": float(len(train)),
         "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
         "peak_rss_mb": round(peak_memory() / 2**20, 1),
-        "expected_seconds": round(expected.seconds, 2),
-        "expected_rss_mb": round(expected.peak / 2**20, 1),
         "best_validation_loss": round(min(losses), 6),
     }
