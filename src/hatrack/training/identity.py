@@ -18,8 +18,8 @@ def behaviour(
     """Everything in the config that decides what the adapter does, with all defaults written out."""
     preference = {"preference": config.preference.model_dump(mode="json")} if config.task == "prefer" else {}
     start = {"parent": parent.manifest.digest} if parent else {}
-    # how much disk and memory may be taken changes no weight
-    settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True})
+    # how much disk and memory may be taken, and who follows the run, changes no weight
+    settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True, "report_to": True})
     return {
         **preference,
         **start,

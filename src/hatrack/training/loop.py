@@ -12,12 +12,8 @@ Trainer's own. What is added here:
 from __future__ import annotations
 
 import math
-<<<<<<< HEAD
-from collections.abc import Callable, Iterator, Sequence
-=======
 import time
-from collections.abc import Iterator, Sequence
->>>>>>> fast
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 

@@ -44,13 +44,10 @@ from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
 from hatrack.training.parent import Parent, check_parent, start_from
 from hatrack.training.progress import EventLog, LiveBar
-<<<<<<< HEAD
 from hatrack.training.proof import check_reproduced, outputs, served_outputs
-=======
 from hatrack.training.report import REPORT, write_report
 from hatrack.training.stopping import StopAfterStep
 from hatrack.training.trackers import tracking
->>>>>>> fast
 
 __all__ = ["TrainedAdapter", "train_adapter"]
 
@@ -77,29 +74,6 @@ class TrainedAdapter:
     template_hash: str
 
 
-<<<<<<< HEAD
-=======
-def behaviour(config: AdapterConfig, labels: Sequence[str], learning_rate: float, options: dict[str, Any]) -> dict[str, Any]:
-    """Everything in the config that decides what the adapter does, with all defaults written out."""
-    # how much disk and memory may be taken, and who follows the run, changes no weight
-    settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True, "report_to": True})
-    return {
-        "task": config.task,
-        "method": config.method,
-        "options": options,
-        "system": config.system,
-        "labels": list(labels),
-        "answer_schema": config.answer_schema,
-        "train": {**settings, "learning_rate": learning_rate},
-    }
-
-
-def run_key(name: str, base_fingerprint: str, template_hash: str, data_digest: str, config: dict[str, Any]) -> str:
-    """The folder name of a run: the same inputs are the same run, and resume it."""
-    return f"{name}-{short(sha256_json([base_fingerprint, template_hash, data_digest, config]))}"
-
-
->>>>>>> fast
 @dataclass(frozen=True)
 class _Plan:
     """A run with all its inputs settled."""
@@ -233,16 +207,6 @@ def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
     home = plan.run.parent.with_name("cache") / "hidden"
     stop = StopAfterStep()
     try:
-<<<<<<< HEAD
-        rows = [*train, *validation]
-        found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
-        console.print(f"{plan.name}: fast: {found}")
-        expected = estimate(trainee, train, validation, collate, settings)
-        console.print(f"{plan.name}: {expected}")
-        forget_peak()
-        watchers = [bar, EventLog(plan.run)]
-        loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers, optimizer)
-=======
         with stop.listening(), tracking(settings.report_to, plan.run):
             rows = [*train, *validation]
             found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
@@ -252,8 +216,7 @@ def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
             spent = time.monotonic() - start
             forget_peak()
             watchers = [bar, EventLog(plan.run), stop]
-            loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers)
->>>>>>> fast
+            loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers, optimizer)
     finally:
         bar.close()
     figures = {
@@ -326,19 +289,7 @@ def _base_name(spec: str) -> str:
     return Path(spec).name if Local().claims(spec) else spec
 
 
-<<<<<<< HEAD
-def _figures(state: Any, train: Sequence[Item], seconds: float, expected: Estimate) -> dict[str, float]:
-=======
-def _outputs(base: Any, inputs: Sequence[Sequence[int]], files: BaseModelFiles) -> torch.Tensor:
-    """What the probe keeps of a base, adapted in place or not yet: next-token logits, or embeddings."""
-    if files.kind == "causal":
-        return last_logits(base, inputs)
-    with torch.no_grad():
-        return embed(base, *pad_right(inputs, 0))
-
-
 def _figures(state: Any, train: Sequence[Item], seconds: float) -> dict[str, float]:
->>>>>>> fast
     losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
     tokens = sum(len(ids) for item in train for ids in item.sequences) * float(state.epoch or 0)
     return {
