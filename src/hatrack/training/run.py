@@ -36,9 +36,10 @@ from hatrack.training.curves import CURVES, draw_curves
 from hatrack.training.estimate import estimate
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.fast.dropout import turn_off_dropout
+from hatrack.training.figures import figures_of
 from hatrack.training.identity import behaviour, run_key
 from hatrack.training.loop import run_loop
-from hatrack.training.memory import forget_peak, peak_memory
+from hatrack.training.memory import forget_peak
 from hatrack.training.methods.base import METHODS, Method, Schedule
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
@@ -220,7 +221,7 @@ def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
     finally:
         bar.close()
     figures = {
-        **_figures(loop.state, train, time.monotonic() - start),
+        **figures_of(loop.state, train, time.monotonic() - start),
         "expected_seconds": round(spent + expected.seconds, 2),
         "expected_rss_mb": round(expected.peak / 2**20, 1),
         "trained_parameters": float(coverage.trained),
@@ -287,17 +288,3 @@ def _libraries() -> dict[str, str]:
 def _base_name(spec: str) -> str:
     """A base in a folder goes by the folder's name: its path would make the digest another one on every machine (F11)."""
     return Path(spec).name if Local().claims(spec) else spec
-
-
-def _figures(state: Any, train: Sequence[Item], seconds: float) -> dict[str, float]:
-    losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
-    tokens = sum(len(ids) for item in train for ids in item.sequences) * float(state.epoch or 0)
-    return {
-        "seconds": round(seconds, 2),
-        "steps": float(state.global_step),
-        "epochs": round(float(state.epoch or 0), 3),
-        "rows": float(len(train)),
-        "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
-        "peak_rss_mb": round(peak_memory() / 2**20, 1),
-        "best_validation_loss": round(min(losses), 6),
-    }
