@@ -15,7 +15,7 @@ __all__ = ["Counts", "rejection_reasons"]
 
 _SHOWN = 12
 # What differs between two rows that are wrong in the same way.
-_PARTICULAR = re.compile(r"'[^']*'|\"[^\"]*\"|0x[0-9a-f]{2}|\d[\d,.]*\d|\d")
+_PARTICULAR = re.compile(r"'[^']*'|\"[^\"]*\"|0x[0-9a-f]{2}|(?<![\w-])\d(?:[\d,.]*\d)?")
 
 
 class Counts(Record):

@@ -119,7 +119,8 @@ def suspects(given: Vectors, labels: Sequence[str], seed: int) -> tuple[list[Sus
 
     Northcutt, Jiang & Chuang 2021 (Confident Learning, section 3.1): with out-of-sample probabilities ``p``, the
     threshold of class j is the mean of ``p_j`` over the rows labelled j. A row counts as j when ``p_j`` reaches that
-    threshold, for the largest such ``p_j``. Rows that count as another class than their label are flagged.
+    threshold, for the largest such ``p_j``. Rows that count as another class than their label are flagged, unless the
+    label is the more probable of the two.
     """
     import numpy as np
 
@@ -136,7 +137,8 @@ def suspects(given: Vectors, labels: Sequence[str], seed: int) -> tuple[list[Sus
     found = []
     for i in flagged.tolist():
         margin = float(p[i, looks_like[i]] - own[i])
-        found.append(Suspect(position=i, given=labels[i], suggested=names[looks_like[i]], margin=margin))
+        if margin > 0:
+            found.append(Suspect(position=i, given=labels[i], suggested=names[looks_like[i]], margin=margin))
     agreement = float((p.argmax(axis=1) == classes).mean())
     return sorted(found, key=lambda one: (-one.margin, one.position)), agreement
 

@@ -72,10 +72,10 @@ def _label_errors(report: QualityReport) -> _Found:
         return
     if found.agreement < TRUSTED_AGREEMENT:
         yield (
-            "note",
+            "warning",
             "the labels are hard to tell from the texts",
-            f"a simple model names {found.agreement:.0%} of the labels of rows it has not seen; {TRUSTED_AGREEMENT:.0%} would be usual",
-            "read thirty rows yourself: are the labels clear? Do not rely on the list of likely errors",
+            f"a simple model names {found.agreement:.0%} of the labels it has not seen; it can be trusted from {TRUSTED_AGREEMENT:.0%} on",
+            "read thirty rows yourself: are the labels clear? The list of likely errors holds many that are right",
         )
     elif found.share > LABEL_ERRORS:
         yield (

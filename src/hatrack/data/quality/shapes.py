@@ -24,7 +24,7 @@ _DISTINCT = 500  # answers of which there are more are no fixed set of values
 _NUMBER = re.compile(r"[-+]?[$€£₹¥]?\s?\d[\d,.\s]*\s?[%€]?")
 _YES_NO = {"yes", "no", "true", "false"}
 _ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])\s+\S")
-_MARKDOWN = re.compile(r"^#{1,6} \S|^```|\*\*\S[^*\n]*\*\*|^\|.*\|\s*$|\[[^\]\n]+\]\([^)\s]+\)", re.MULTILINE)
+_MARKDOWN = re.compile(r"^#{1,6} \S|^```|\*\*\S[^*\n]*\*\*|^\|.*\|[ \t]*$|\[[^\[\]\n]+\]\([^()\s]+\)", re.MULTILINE)
 
 
 class Odd(Record):
