@@ -35,15 +35,15 @@ ROWS = label_rows(50, ("red", "green as the river and the tree and the stone of 
 
 
 @pytest.mark.parametrize("task", ["classify-by-text", "classify"])
-@pytest.mark.parametrize(("batch", "accumulation"), [(1, 8), (4, 2), (3, 3)])
-def test_F13_one_large_batch_equals_many_small_ones(make_project, calm_encoder, tiny_causal, task, batch, accumulation):
+@pytest.mark.parametrize(("batch", "accumulation", "last_layers"), [(1, 8, None), (4, 2, None), (3, 3, None), (1, 8, 1)])
+def test_F13_one_large_batch_equals_many_small_ones(make_project, calm_encoder, tiny_causal, task, batch, accumulation, last_layers):
     base = calm_encoder if task == "classify" else tiny_causal
     common = {"epochs": 2, "learning_rate": 0.003, "max_length": 128}
     sizes = [(batch * accumulation, 1), (batch, accumulation)]
     results = []
     for folder, (size, times) in zip(("large", "small"), sizes, strict=True):
         settings = {**common, "batch_size": size, "accumulation": times}
-        results.append(trajectory(make_project(task, ROWS, folder=folder, base=base, train=settings)))
+        results.append(trajectory(make_project(task, ROWS, folder=folder, base=base, train=settings, last_layers=last_layers)))
     (large, large_weights), (small, small_weights) = results
     assert len(large) == len(small) > 8
     assert large == pytest.approx(small, abs=1e-5)

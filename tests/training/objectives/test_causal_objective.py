@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from hatrack.training.fast.forward import FastForward
 from hatrack.training.methods.lora.method import Lora
 from hatrack.training.methods.lora.options import LoraOptions
 from hatrack.training.objectives.base import IGNORED, OBJECTIVES
@@ -56,6 +57,25 @@ def test_the_label_only_head_gives_the_plain_loss_and_gradients(pieces):
     short = loss_and_gradients(trainee, batch_of(items))
     trainee.label_only = False
     assert_same(short, loss_and_gradients(trainee, batch_of(items)))
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_label_only_off_computes_every_logit(pieces, packing):
+    base = pieces.base()
+    items, _ = pieces.items()
+    trainee = CausalTrainee(base, base, items[0].ids, label_only=False)
+    if packing:
+        trainee.fast = FastForward(base, base, None)
+        trainee.fast.packing = True
+    seen = []
+    base.get_output_embeddings().register_forward_hook(lambda module, inputs, out: seen.append(out.shape[0] * out.shape[1]))
+    batch = batch_of(items)
+    with torch.no_grad():
+        loss = float(trainee(**batch))
+        assert loss == pytest.approx(float(CausalTrainee(base, base, items[0].ids)(**batch)), rel=1e-5)
+    tokens = batch["labels"].numel()
+    assert (seen[0] < tokens) if packing else (seen[0] == tokens)
+    assert seen[0] > sum(item.counted for item in items[:12])
 
 
 def test_the_loss_is_the_mean_that_the_model_itself_computes_times_the_labels(pieces):

@@ -28,7 +28,7 @@ from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 __all__ = ["Found", "accelerate"]
 
 _LOSS, _GRADIENTS = 1e-4, 1e-3  # largest relative differences that rounding explains, on models of any size
-_REFUSALS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError, IndexError)  # what code says that does not fit
+_REFUSALS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError, IndexError, AssertionError)  # what code says that does not fit
 
 Advance = Callable[[int, int], None]
 
