@@ -104,7 +104,7 @@ def make_tokenizer(template: str | None = CHATML) -> Any:
     return tokenizer
 
 
-def make_causal(folder: Path, *, layers: int = 3, seed: int = 0, template: str | None = CHATML) -> Path:
+def make_causal(folder: Path, *, layers: int = 3, seed: int = 0, template: str | None = CHATML, width: int = 48) -> Path:
     """A tiny Llama with random weights, saved like a real one."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -113,8 +113,8 @@ def make_causal(folder: Path, *, layers: int = 3, seed: int = 0, template: str |
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=48,
-        intermediate_size=96,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -130,7 +130,7 @@ def make_causal(folder: Path, *, layers: int = 3, seed: int = 0, template: str |
     return folder
 
 
-def make_encoder(folder: Path, *, layers: int = 2, seed: int = 0) -> Path:
+def make_encoder(folder: Path, *, layers: int = 2, seed: int = 0, width: int = 48) -> Path:
     """A tiny BERT with random weights, saved like a real one."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
@@ -146,8 +146,8 @@ def make_encoder(folder: Path, *, layers: int = 2, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(tokenizer),
-        hidden_size=48,
-        intermediate_size=96,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=layers,
         num_attention_heads=4,
         max_position_embeddings=128,

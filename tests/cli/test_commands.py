@@ -216,6 +216,7 @@ def test_init_guesses_and_check_accepts_what_it_wrote(hatrack, tmp_path, tiny_ca
     assert hatrack("init", str(data), "--base", str(tiny_causal), project=root).code == 2
 
 
-def test_methods_lists_what_can_be_trained(hatrack):
-    assert "lora" in hatrack("methods").out
-    assert {method["name"] for method in json.loads(hatrack("methods", "--json").out)} >= {"lora"}
+def test_methods_lists_what_can_be_trained(hatrack, make_project):
+    project = make_project("classify")
+    assert "lora" in hatrack("methods", project=project).out
+    assert {method["name"] for method in json.loads(hatrack("methods", "--json", project=project).out)} >= {"lora"}

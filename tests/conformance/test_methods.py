@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
-from conftest import label_rows, write_jsonl
+from conftest import label_rows, make_causal, make_encoder, write_jsonl
 from hatrack.core.errors import AdapterBroken, TargetsNotFound, TrainingError
 from hatrack.models.adapters.folder import read_card
 from hatrack.models.adapters.switch import Switch
@@ -53,7 +53,14 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def make_pieces(tmp_path_factory, tiny_causal, tiny_encoder):
+def bases(tmp_path_factory):
+    """Bases whose layers can be held in 4 bits."""
+    folder = tmp_path_factory.mktemp("wide")
+    return {"causal": make_causal(folder / "wide-llama", width=64), "encoder": make_encoder(folder / "wide-bert", width=64)}
+
+
+@pytest.fixture(scope="module")
+def make_pieces(tmp_path_factory, bases):
     """``make_pieces(name, kind, seed)``: a run's inputs, in a folder of its own, with the method's own options."""
 
     def make(name, kind, seed=1):
@@ -61,8 +68,7 @@ def make_pieces(tmp_path_factory, tiny_causal, tiny_encoder):
         write_jsonl(root / "data.jsonl", label_rows(30))
         adapter = {"data": "data.jsonl", "task": TASKS[kind], "method": name}
         adapter["train"] = {"epochs": 3, "batch_size": 8, "max_length": 64, "patience": 9, "seed": seed}
-        base = str(tiny_encoder if kind == "encoder" else tiny_causal)
-        (root / "hatrack.yaml").write_text(yaml.safe_dump({"base": base, "adapters": {"first": adapter}}))
+        (root / "hatrack.yaml").write_text(yaml.safe_dump({"base": str(bases[kind]), "adapters": {"first": adapter}}))
         return open_pieces(root)
 
     return make

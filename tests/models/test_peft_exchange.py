@@ -23,7 +23,6 @@ OURS = {
     "dora": {"r": 4},
     "pissa": {"r": 4},
     "adalora": {"init_r": 4, "target_r": 2},
-    "qlora": {"r": 4},
     "vera": {"r": 16},
     "ia3": {},
     "ln": {},

@@ -1,8 +1,11 @@
 """A base in 4 bits: the linear layers of its blocks as NF4 (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314).
 
 Embeddings, norms and the output head keep full precision: they are looked up or small, and the head is often tied to the
-embeddings. A quantised base is for training beside it. Nothing is merged into it, and adapters are served on the base
-they name, in full precision: rounding a merged weight to 4 bits would throw away much of what was learned.
+embeddings. So do layers whose input is no multiple of 64: bitsandbytes reads the constants of such a layer row by row on a
+CPU, having written them across rows, and what it gives back is off by a fifth.
+
+A quantised base is for training beside it. Nothing is merged into it, and adapters are served on the base they name, in
+full precision: rounding a merged weight to 4 bits would throw away much of what was learned.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from hatrack.core.extras import require
 __all__ = ["check_not_quantised", "quantise", "resident_bytes"]
 
 _IN_BLOCK = re.compile(r"\.\d+\.")
+_GROUP = 64  # weights that share one constant
 
 
 def quantise(module: nn.Module) -> None:
@@ -26,11 +30,19 @@ def quantise(module: nn.Module) -> None:
 
     Raises:
         MissingExtra: bitsandbytes is not installed.
-        ModelError: the module is quantised already.
+        ModelError: the module is quantised already, or has no layer that can be.
     """
     bnb: Any = require("bitsandbytes", extra="qlora", reason="a 4-bit base")
     check_not_quantised(module)
-    linears = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear) and _IN_BLOCK.search(name)]
+    inside = {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Linear) and _IN_BLOCK.search(name)}
+    linears = [name for name, layer in inside.items() if layer.in_features % _GROUP == 0]
+    if not linears:
+        raise ModelError(
+            "no layer of this base can be held in 4 bits",
+            given=f"inputs of {', '.join(str(width) for width in sorted({layer.in_features for layer in inside.values()}))}",
+            allowed=f"multiples of {_GROUP}",
+            fix="use lora; a base this small gains nothing from 4 bits",
+        )
     for name in linears:
         parent, _, own = name.rpartition(".")
         setattr(module.get_submodule(parent), own, _in_four_bits(bnb, cast(nn.Linear, module.get_submodule(name))))

@@ -21,7 +21,7 @@ _NF4 = 0.5 + (1 + 4 / 256) / 64  # bytes of a 4-bit weight with its share of the
 
 @dataclass(frozen=True)
 class Footprint:
-    """One method on one base; ``trained`` and ``memory`` are None where it is not for this base.
+    """One method on one base; ``trained`` and ``memory`` are None where it is not for this base, or there is none.
 
     Attributes:
         trained: parameters that are trained, with the method's own defaults.
@@ -34,13 +34,13 @@ class Footprint:
     memory: int | None
 
 
-def footprints(files: BaseModelFiles) -> list[Footprint]:
-    """All methods on the base in ``files``, by name."""
+def footprints(files: BaseModelFiles | None) -> list[Footprint]:
+    """All methods on the base in ``files``, by name; without a base their traits alone."""
     found = []
     for name in METHODS.names():
         method = METHODS.get(name)()
         trained = memory = None
-        if files.kind in method.traits.kinds:
+        if files is not None and files.kind in method.traits.kinds:
             base = _layout(files)
             held = _bytes_held(base, method.traits.trained_on == "nf4")
             try:

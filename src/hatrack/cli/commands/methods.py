@@ -31,23 +31,32 @@ def run(
         print_json([_as_dict(one) for one in found])
         return
     console = result_console()
-    console.print(_table(found, f"on {files.spec}", console.width))
+    console.print(_table(found, f"on {files.spec}" if files else "", console.width))
     console.print(
         "memory: base, trained parameters, gradients and optimizer; activations come on top.\n"
         "merge: can be added into the base. mix: different adapters in one batch. 4-bit: learns on a 4-bit base."
     )
 
 
-def _base(project: Path, spec: str | None) -> BaseModelFiles:
+def _base(project: Path, spec: str | None) -> BaseModelFiles | None:
+    """The base that was asked for, the project's, or the default one; None where the default is not here."""
     from hatrack.core.config import ProjectConfig
     from hatrack.core.config_file import CONFIG_NAME, read_config
+    from hatrack.core.errors import ModelError
     from hatrack.core.project import Project
     from hatrack.models.loading import open_base
 
     if spec is None and (project / CONFIG_NAME).is_file():
         spec = Project(project.absolute()).base_spec(read_config(project).base)
     console = progress_console()
-    return open_base(spec or str(ProjectConfig.model_fields["base"].default), report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    try:
+        default = str(ProjectConfig.model_fields["base"].default)
+        return open_base(spec or default, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    except ModelError as error:
+        if spec is not None:
+            raise
+        console.print(f"[yellow]no figures: {error.what}; name a base with --base[/yellow]")
+        return None
 
 
 def _as_dict(one: Footprint) -> dict[str, Any]:
@@ -80,7 +89,7 @@ def _table(found: list[Footprint], title: str, width: int) -> Table:
 
 def _count(trained: int | None) -> str:
     if trained is None:
-        return "not here"
+        return "-"
     return f"{trained / 1e6:.1f} M" if trained >= 1e6 else f"{trained / 1e3:.1f} k"
 
 
