@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, GateRules, ProjectConfig, TrainSettings
+from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
+from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
 HERE = Path(__file__).parent
@@ -46,6 +47,9 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.prepare.duplicates", DuplicateRules),
     ("adapters.NAME.prepare.documents", DocumentTasks),
     ("adapters.NAME.train", TrainSettings),
+    ("adapters.NAME.train.fast", FastSettings),
+    ("adapters.NAME.trainer", TrainerNames),
+    ("adapters.NAME.preference", Preference),
     ("gate", GateRules),
 ]
 

@@ -119,7 +119,19 @@ def test_every_room_has_a_docstring():
 
 
 def test_there_are_plug_in_tables_to_check():
-    assert {"source", "reader", "method", "objective", "metric"} <= set(plug_in_tables())
+    assert {
+        "source",
+        "reader",
+        "layout",
+        "export",
+        "document_task",
+        "recogniser",
+        "pack",
+        "method",
+        "objective",
+        "metric",
+        "merger",
+    } <= set(plug_in_tables())
 
 
 @pytest.mark.parametrize("kind", sorted(plug_in_tables()))
