@@ -82,7 +82,7 @@ adapters:
         "adapters.one.split: shares must be positive and sum to 1",
         "adapters.two.train.epochs: Input should be greater",
         "adapters.two.train.sed: unknown key; did you mean seed?",
-        "adapters.two.method: there is no method called 'lroa'; allowed: lora",
+        "adapters.two.method: there is no method called 'lroa'; allowed: adalora, ",
     ):
         assert any(fault.startswith(place) for fault in found), place
     assert len(found) == 10
