@@ -76,7 +76,7 @@ fault(
     "did you mean leaks?",
 )
 fault("a value out of range", "check", lambda at: at.project(train={"epochs": -1}, split=[0.5, 0.1, 0.1]), "2 faults", "sum to 0.7", "-1")
-fault("unknown method", "train", lambda at: at.project(method="lroa"), "there is no method called 'lroa'", "allowed: lora")
+fault("unknown method", "train", lambda at: at.project(method="lroa"), "there is no method called 'lroa'", "allowed: adalora")
 fault("an adapter's name that cannot be one", "check", _bad_name, "'../x'", "[a-z0-9]")
 # files
 fault("the data file is missing", "check", lambda at: at.project(data="dat.jsonl"), "PROJECT/dat.jsonl", "did you mean data.jsonl?")

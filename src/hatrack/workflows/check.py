@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import DataError, RowErrors
@@ -32,7 +35,6 @@ from hatrack.safety.redact import Redactor
 from hatrack.workflows.adapt import Workbench
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["Finding", "TokenRow", "check_adapter", "check_all"]
@@ -179,10 +181,12 @@ def _lengths(train: Sequence[Example], config: AdapterConfig, render: _Render, b
 
 
 def _roots(prepared: Prepared, config: AdapterConfig) -> Sequence[int] | None:
-    """The cluster of near-duplicates of each row, in the order train, validation, test; None where that would take long."""
+    """For each row, in the order train, validation, test, the place of the first row that is nearly equal; None where that takes long."""
     splits = [rows for _, rows in prepared.splits.items()]
     if set(prepared.parts) == {"train"}:
-        return [int(prepared.duplicates.roots[i]) for rows in splits if isinstance(rows, Spool) for i in rows.positions]
+        roots = prepared.duplicates.roots[np.concatenate([rows.positions for rows in splits if isinstance(rows, Spool)])]
+        _, first, cluster = np.unique(roots, return_index=True, return_inverse=True)
+        return array("q", first[cluster].astype(np.int64).tobytes())
     if sum(map(len, splits)) > _CLUSTERED:
         return None
     return clusters([text for rows in splits for text in column(rows, "text")], config.checks.near_duplicates)
