@@ -183,27 +183,6 @@ def test_classify_writes_a_file(hatrack, words, tmp_path):
     assert [json.loads(line)["row"] for line in target.read_text().splitlines()] == list(range(1, 61))
 
 
-def test_check_tells_what_would_be_trained(hatrack, words):
-    ran = hatrack("check", project=words)
-    assert ran.code == 0
-    assert "words: this data can be trained on" in ran.out
-    found = json.loads(hatrack("check", "words", "--json", project=words).out)[0]
-    assert found["adapter"] == "words"
-    assert sum(found["rows"].values()) == 60
-    assert set(found["labels"]) == {"red", "green", "blue"}
-    assert found["tokens"]["truncated_rows"] == 0
-
-
-def test_F04_check_show_marks_the_trained_tokens_of_every_assistant_turn(hatrack, make_project):
-    turns = [("user", "red"), ("assistant", "apple"), ("user", "blue"), ("assistant", "river")]
-    rows = [{"messages": [{"role": role, "content": f"{text} {i}" if role == "user" else text} for role, text in turns]} for i in range(20)]
-    shown = hatrack("check", "--show", "1", project=make_project("instruct", rows)).out.replace("\n", "")
-    assert "assistant⏎a|pp|le|<|im_end|>|⏎<" in shown
-    assert "assistant⏎riv|er|<|im_end|>|⏎" in shown
-    assert "user⏎red 0<|im_end|>⏎" in shown
-    assert "7 of " in shown
-
-
 def test_init_guesses_and_check_accepts_what_it_wrote(hatrack, tmp_path, tiny_causal):
     rows = [{"clause": row["text"], "topic": row["label"]} for row in label_rows()]
     data = write_jsonl(tmp_path / "given" / "clauses.jsonl", rows)

@@ -51,7 +51,7 @@ def length_histogram(name: str, lengths: TokenLengths) -> str:
         parts += [line(left, y, right, y, "g"), text(left - 6, y + 4, _short(round(most * share)), "m", "end")]
     for i, count in enumerate(bins):
         height = (bottom - top) * count / most
-        kind = "bad" if i * width >= lengths.max_length else "bar"
+        kind = "bad" if i * width > lengths.max_length else "bar"
         tip = f"{i * width} to {(i + 1) * width - 1} tokens: {counted(count, 'row')}"
         if count:
             parts.append(rect(left + i * width * scale + 0.5, bottom - height, max(width * scale - 1, 0.5), height, kind, tip))
