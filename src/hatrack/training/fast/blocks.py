@@ -73,16 +73,14 @@ class Blocks:
 
     @contextlib.contextmanager
     def captured(self, depth: int) -> Iterator[list[torch.Tensor]]:
-        """Blocks from ``depth`` up are left out; the list receives what block ``depth`` was given, ``[n, t, d]``."""
+        """A forward pass in this block ends before block ``depth``; the list receives what that was given, ``[n, t, d]``."""
         taken: list[torch.Tensor] = []
 
         def take(*args: Any, **kwargs: Any) -> Any:
-            hidden = _hidden(args, kwargs)
-            if not taken:
-                taken.append(hidden)
-            return (hidden,) if self._tuples else hidden
+            taken.append(_hidden(args, kwargs))
+            raise _Taken
 
-        with _forwards(dict.fromkeys(self._stack[depth:], take)):
+        with contextlib.suppress(_Taken), _forwards({self._stack[depth]: take}):
             yield taken
 
     @contextlib.contextmanager
@@ -92,6 +90,10 @@ class Blocks:
         parts = [inner[name] for name in _TOKEN_WISE if name in inner]
         with _forwards({part: _at(part.forward, positions) for part in parts}):
             yield
+
+
+class _Taken(Exception):
+    """The way out of a model whose upper blocks and output head are not wanted."""
 
 
 def _at(forward: Callable[..., torch.Tensor], positions: torch.Tensor) -> Callable[..., torch.Tensor]:

@@ -91,14 +91,16 @@ class FastForward:
     @torch.no_grad()
     def below(self, ids: torch.Tensor, mask: torch.Tensor, shared: int, depth: int) -> tuple[torch.Tensor, torch.Tensor]:
         """States that block ``depth`` is given: the shared tokens' ``[shared, d]`` and the own tokens' ``[own, d]``."""
+        layout = pack(ids, mask, shared) if self.packing else None
         with self._blocks.captured(depth) as taken:
-            if self.packing:
-                layout = pack(ids, mask, shared)
+            if layout is not None:
                 with packed_attention(self._base):
                     self._adapted(input_ids=layout.ids[None], position_ids=layout.positions[None], layout=layout)
-                return taken[0][0, :shared], taken[0][0, shared:]
-            self._adapted(input_ids=ids, attention_mask=mask)
-            return taken[0][0, :shared], taken[0][:, shared:][mask[:, shared:].bool()]
+            else:
+                self._adapted(input_ids=ids, attention_mask=mask)
+        if layout is not None:
+            return taken[0][0, :shared], taken[0][0, shared:]
+        return taken[0][0, :shared], taken[0][:, shared:][mask[:, shared:].bool()]
 
     @property
     def _blocks(self) -> Blocks:
