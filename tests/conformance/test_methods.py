@@ -179,7 +179,7 @@ def test_F18_weights_that_are_not_those_of_training_are_refused(train, tmp_path,
     weights = folder / "adapter_model.safetensors"
     host = ModelHost(done.pieces.files)
     before = outputs(host.module, done.rows, kind)
-    for spoil in (torch.zeros_like, lambda tensor: tensor * -5, lambda tensor: tensor[:1].clone()):
+    for spoil in (torch.zeros_like, lambda tensor: tensor * -5, lambda tensor: tensor[..., :1]):
         save_file({key: spoil(tensor).contiguous() for key, tensor in load_file(done.folder / weights.name).items()}, weights)
         with pytest.raises(AdapterBroken):
             host.attach("it", folder)

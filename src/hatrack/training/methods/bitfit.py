@@ -43,7 +43,7 @@ class BitFit(ChangesParameters):
         four_bit=True,
     )
     options: type[BaseModel] = BitFitOptions
-    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-2, "encoder": 1e-2}
+    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-2, "encoder": 5e-3}
 
     def variants(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[dict[str, Variant], dict[str, Any], dict[str, int]]:
         chosen = cast(BitFitOptions, options)

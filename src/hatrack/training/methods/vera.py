@@ -41,7 +41,7 @@ class Vera(PeftMethod):
         four_bit=True,
     )
     options: type[BaseModel] = VeraOptions
-    rates: ClassVar[dict[Kind, float]] = {"causal": 2e-2, "encoder": 2e-2}
+    rates: ClassVar[dict[Kind, float]] = {"causal": 2e-2, "encoder": 5e-3}
 
     def config(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[PeftConfig, dict[str, int]]:
         chosen = cast(VeraOptions, options)
