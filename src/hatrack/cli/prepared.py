@@ -63,7 +63,10 @@ def pii_table(name: str, changes: Sequence[tuple[int, Change]]) -> Table:
 def _words(step: StepRecord) -> str:
     counts = step.counts
     if step.step == "read":
-        return f"{counts['rows']:,} rows, {counts['rejected']:,} of them invalid"
+        read = f"{counts['rows']:,} rows, {counts['rejected']:,} of them invalid"
+        if "written_by_model" not in counts:
+            return read
+        return "\n".join([f"{read}; {counts['kept']:,} rows made of them", *counts["written_by_model"]])
     if step.step == "clean":
         done = [f"{rule['rule']} {rule['rows']:,}" for rule in counts["rules"] if rule["rows"]]
         return f"{counts['changed']:,} rows repaired, {counts['rejected']:,} left out" + (f" ({', '.join(done)})" if done else "")

@@ -108,7 +108,7 @@ class _Division:
                 raise DataFileError(
                     f"no rows are left for {name}",
                     given=f"{len(given.train)} rows in {config.data.train}",
-                    allowed=f"at least {FEWEST}, with texts that are not all alike",
+                    allowed=f"at least {FEWEST}, in several groups or documents, with texts that are not all alike",
                     fix="add rows, or give a file for each split",
                 )
         classes: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ def write_prepared(bench: Workbench, name: str, prepared: Prepared, target: Path
         for part, rows in prepared.splits.items():
             export_examples(rows, config, export, folder / f"{part}.jsonl")
         rejects = bench.project.rejects / f"{name}.jsonl"
-        if rejects.is_file():
+        if rejects.is_file() and rejects.stat().st_size:
             (folder / _REJECTS).write_bytes(rejects.read_bytes())
         (folder / MANIFEST).write_text(prepared.manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return sorted(target.iterdir())
