@@ -68,6 +68,13 @@ def test_the_rule_is_the_confident_joint(monkeypatch):
     assert agreement == 0.6
 
 
+def test_a_row_that_is_unsure_but_of_its_own_label_is_not_flagged(monkeypatch):
+    """Row 2 is under the threshold of a (0.8) and at that of b (0.45), and still rather a than b."""
+    p = np.array([[0.95, 0.05], [0.9, 0.1], [0.55, 0.45], [0.6, 0.4], [0.5, 0.5]])
+    monkeypatch.setattr(label_errors, "_out_of_sample", lambda *given: p)
+    assert suspects(Vectors(p, "made"), ["a", "a", "a", "b", "b"], 0)[0] == []
+
+
 def test_labels_with_fewer_rows_than_folds_are_left_out():
     rows = relabel(labelled(60), {0: "rare", 3: "rare"})
     found = find(rows)
