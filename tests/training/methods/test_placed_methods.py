@@ -188,3 +188,13 @@ def test_virtual_tokens_start_near_padding_and_no_two_alike(llama):
     (tokens,) = (p for p in prompt.parameters() if p.requires_grad)
     assert torch.nn.functional.cosine_similarity(tokens, padding[None]).min() > 0.8
     assert torch.pdist(tokens).min() > 0
+
+
+def test_with_the_adapter_off_the_base_speaks(llama):
+    before = last_logits(llama, PROMPTS)
+    adapted, _ = apply("prefix", llama, "causal", tokens=4)
+    adapted.eval()
+    assert not torch.allclose(last_logits(adapted, PROMPTS), before, atol=1e-3)
+    with adapted.disable_adapter():
+        assert torch.equal(last_logits(adapted, PROMPTS), before)
+    assert not torch.allclose(last_logits(adapted, PROMPTS), before, atol=1e-3), "and on again"

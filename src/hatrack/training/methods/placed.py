@@ -6,7 +6,8 @@ What a checkpoint and a reader of names see is the place: ``model.layers.3.mlp.a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from hatrack.core.names import BASE
 from hatrack.models.adapters.folder import write_adapter
 from hatrack.models.adapters.switch import Active, Switch, Variant, place
 from hatrack.models.loading import Kind
@@ -25,7 +27,7 @@ _KEY = "trained"
 
 
 class Placed(Switch):
-    """A base with the variants that are trained on it, switched on for good.
+    """A base with the variants that are trained on it, switched on.
 
     Attributes:
         placed: the variants by the path of the module they stand on; ``""`` is the base as a whole.
@@ -39,6 +41,15 @@ class Placed(Switch):
         self.config_of_adapter = dict(config)
         for path, switch in place(self, variants, _KEY, active).items():
             switch.add_module("added", variants[path])
+
+    @contextlib.contextmanager
+    def disable_adapter(self) -> Iterator[None]:
+        """The base without what is trained, inside the block; under the name that PEFT's wrapped models have for it."""
+        before, self.active.name = self.active.name, BASE
+        try:
+            yield
+        finally:
+            self.active.name = before
 
 
 class PlacedMethod:

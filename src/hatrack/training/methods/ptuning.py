@@ -38,7 +38,7 @@ class PTuning(VirtualTokens):
         four_bit=True,
     )
     options: type[BaseModel] = PTuningOptions
-    rates: ClassVar[dict[Kind, float]] = {"causal": 3e-3, "encoder": 3e-3}
+    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-2, "encoder": 3e-3}
 
     def encoder(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[nn.Module, PeftConfig]:
         model, chosen = cast(Any, base), cast(PTuningOptions, options)
