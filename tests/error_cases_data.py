@@ -13,6 +13,7 @@ __all__: list[str] = []
 ROWS = label_rows()
 SENTENCE = "the red lamp of the old captain stood on the third shelf behind the blue door of the house by the sea"
 NEARLY = [{**ROWS[0], "text": SENTENCE}, *ROWS[1:]]
+PAIRS = [{"prompt": f"what is {i}?", "chosen": f"it is {i}", "rejected": f"who knows {i}"} for i in range(40)]
 NOTE = "# Loans\n\n## How long is a loan?\n\nA loan lasts for three weeks. It ends on the day that is printed on the slip.\n"
 
 
@@ -74,3 +75,8 @@ fault("documents in which nothing can be asked", "check", lambda at: _documents(
 fault("an unknown form of export", "prepare --to opnai", lambda at: at.project(), "did you mean openai?")
 fault("too few rows for hosted fine-tuning", "prepare --to openai", lambda at: at.project(label_rows(30)), "at least 10")
 fault("prepare would replace other things", "prepare", lambda at: _taken(at).write_text("years"), "prepared/first", "--out")
+# training
+fault(
+    "a preference without a reference", "train", lambda at: at.project(PAIRS, task="prefer", method="pissa"), "prefer", "set method: lora"
+)
+fault("a method that is not for this base", "train", lambda at: at.project(method="llama-adapter"), "makes no sense on an encoder", "lora")

@@ -129,6 +129,13 @@ def train_adapter(
             allowed=", ".join(fitting),
             fix="choose another method; `hatrack methods` says what each is for",
         )
+    if config.task == "prefer" and not method.traits.leaves_base:
+        raise TrainingError(
+            f"method {config.method} has no reference to prefer against: without the adapter its base is another model",
+            given=f"task: prefer, method: {config.method}",
+            allowed=", ".join(name for name in METHODS.names() if METHODS.get(name).traits.leaves_base),
+            fix="set method: lora",
+        )
     options = method.options.model_validate(config.options)
     rate = config.train.learning_rate or method.learning_rate(files.kind) * objective.rate_scale
     acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"), parent)

@@ -30,6 +30,7 @@ class Traits:
         four_bit: it can be trained on a base whose weights are held in 4 bits.
         hot_loadable: it is attached to and taken off a running base.
         trained_on: the base it is trained beside. Only where that is the base it is used on does use give training's logits.
+        leaves_base: with the adapter off, the model in training is the base: what a preference loss needs as reference.
     """
 
     summary: str
@@ -40,6 +41,7 @@ class Traits:
     kinds: tuple[Kind, ...] = ("causal", "encoder")
     hot_loadable: bool = True
     trained_on: TrainedOn = "full-precision"
+    leaves_base: bool = True
 
 
 @dataclass(frozen=True)

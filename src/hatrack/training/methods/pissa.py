@@ -40,6 +40,7 @@ class Pissa(Lora):
         mergeable=True,
         mixable=True,
         four_bit=False,
+        leaves_base=False,  # PEFT keeps in the base what A and B do not hold
     )
     options: type[BaseModel] = PissaOptions
     rates: ClassVar[dict[Kind, float]] = {"causal": 3e-4, "encoder": 5e-4}
