@@ -79,4 +79,3 @@ fault("prepare would replace other things", "prepare", lambda at: _taken(at).wri
 fault(
     "a preference without a reference", "train", lambda at: at.project(PAIRS, task="prefer", method="pissa"), "prefer", "set method: lora"
 )
-fault("a method that is not for this base", "train", lambda at: at.project(method="llama-adapter"), "makes no sense on an encoder", "lora")
