@@ -15,6 +15,7 @@ Language = Callable[[str], tuple[str, float]]  # a text to its ISO 639-1 code an
 
 _LETTERS = 20  # in fewer no language can be told
 _SURE = 0.8
+_UNDETERMINED = "und"  # ISO 639-2: the recogniser cannot tell, however sure it is of that
 
 
 class Languages(Record):
@@ -30,7 +31,7 @@ def languages(texts: Sequence[str], language: Language, of: int) -> Languages:
     for text in texts:
         if sum(c.isalpha() for c in text) >= _LETTERS:
             code, probability = language(text)
-            counts[code if probability >= _SURE else "unsure"] += 1
+            counts[code if code != _UNDETERMINED and probability >= _SURE else "unsure"] += 1
     told = sum(counts.values())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return Languages(basis=Basis(rows=told, of=of), shares={code: count / told for code, count in ordered})
