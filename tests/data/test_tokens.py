@@ -10,7 +10,7 @@ from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import CheckFailed, RowErrors
 from hatrack.data.prepare import prepare
 from hatrack.data.records import Example
-from hatrack.data.tokens import conversation, render_examples, token_report
+from hatrack.data.tokens import conversation, render_examples
 from hatrack.models.render import ChatRenderer, Rendered
 
 
@@ -98,7 +98,7 @@ def lengths(renderer, long: int, of: int = 100):
 
 def test_F07_one_row_in_a_hundred_may_be_cut_and_two_may_not(renderer):
     rendered = render_examples(*lengths(renderer, 1), renderer)
-    assert token_report(rendered).truncated == 1
+    assert sum(one.shortened for one in rendered) == 1
     assert max(len(one.ids) for one in rendered) <= 48
     assert all(texts(renderer, one) == "blue<|im_end|>" for one in rendered)
     with pytest.raises(CheckFailed, match=r"2 of 100 rows are longer than train\.max_length") as refused:
@@ -109,16 +109,7 @@ def test_F07_one_row_in_a_hundred_may_be_cut_and_two_may_not(renderer):
 def test_F07_a_yes_in_the_config_lets_more_be_cut(renderer):
     rows, _ = lengths(renderer, 20)
     allowed = config(train={"max_length": 48}, checks={"max_truncated": 0.2})
-    assert token_report(render_examples(rows, allowed, renderer)).truncated == 20
-
-
-def test_F02_the_report_counts_tokens_and_the_trained_share(renderer):
-    rendered = [Rendered((1,) * n, (True,) * 2 + (False,) * (n - 2)) for n in range(11, 111)]
-    report = token_report(rendered)
-    assert (report.rows, report.tokens, report.trained, report.truncated) == (100, sum(range(11, 111)), 200, 0)
-    assert report.quantiles == {"p50": 61, "p95": 106, "p99": 110, "max": 110}
-    assert report.trained_share == pytest.approx(200 / sum(range(11, 111)))
-    assert token_report([]).trained_share == 0
+    assert sum(one.shortened for one in render_examples(rows, allowed, renderer)) == 20
 
 
 def test_rows_from_a_file_are_rendered_whole(tmp_path, renderer):

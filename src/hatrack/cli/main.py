@@ -20,7 +20,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "quickstart": "Make, train and prove three example adapters, in minutes, without a network.",
     "init": "Start a project: write a hatrack.yaml for a data file.",
-    "check": "Look at the data before training: splits, lengths, labels, trained tokens.",
+    "check": "Look at the data before training: what is wrong with it, and what to do.",
     "prepare": "Write clean, split, hashed training data, with a record of every step.",
     "adapt": "The whole way: check, train, evaluate, and promote what beats the base.",
     "train": "Train an adapter and register it as a new version.",
@@ -34,7 +34,7 @@ COMMANDS = {
     "ask": "Ask an adapter one question.",
     "chat": "Talk with an adapter.",
     "classify": "Label every text of a file.",
-    "methods": "List the training methods.",
+    "methods": "List the training methods: what each trains on this base, when to choose it.",
 }
 
 

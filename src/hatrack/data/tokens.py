@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from hatrack.core.chat import Message
 from hatrack.core.config import AdapterConfig
@@ -11,23 +10,7 @@ from hatrack.core.errors import CheckFailed, RowErrors, TemplateError
 from hatrack.data.records import Example
 from hatrack.models.render import ChatRenderer, Rendered
 
-__all__ = ["TokenReport", "check_truncation", "conversation", "render_examples", "render_pairs", "token_report"]
-
-
-@dataclass(frozen=True)
-class TokenReport:
-    """Lengths in tokens and what of them is trained."""
-
-    rows: int
-    tokens: int
-    trained: int
-    quantiles: dict[str, int]
-    truncated: int
-
-    @property
-    def trained_share(self) -> float:
-        """Part of all tokens that carry a label."""
-        return self.trained / max(self.tokens, 1)
+__all__ = ["check_truncation", "conversation", "render_examples", "render_pairs"]
 
 
 def conversation(example: Example, config: AdapterConfig) -> tuple[Message, ...]:
@@ -93,11 +76,6 @@ def _checked(
     return rendered
 
 
-def token_report(rendered: Sequence[Rendered]) -> TokenReport:
-    """Lengths and trained share of rendered rows."""
-    return _report([len(one.ids) for one in rendered], sum(one.trained for one in rendered), sum(one.shortened for one in rendered))
-
-
 def check_truncation(truncated: int, rows: int, config: AdapterConfig) -> None:
     """More than a few cut rows need a yes (F07).
 
@@ -122,9 +100,3 @@ def _unlearnable(one: Rendered, renderer: ChatRenderer) -> str:
     if not any(token not in renderer.stop_ids for token in trained):
         return "only the stop token of this row is trained; there is nothing before it to learn"
     return ""
-
-
-def _report(lengths: list[int], trained: int, truncated: int) -> TokenReport:
-    ordered = sorted(lengths) or [0]
-    at = {name: ordered[min(len(ordered) - 1, int(q * len(ordered)))] for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
-    return TokenReport(len(lengths), sum(lengths), trained, {**at, "max": ordered[-1]}, truncated)
