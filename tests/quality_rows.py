@@ -6,9 +6,13 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from hatrack.core.chat import Message
 from hatrack.core.config import AdapterConfig
 from hatrack.core.lineage import DataRecord
+from hatrack.data.duplicates.step import Duplicates
+from hatrack.data.manifest import DataManifest
 from hatrack.data.prepare import Prepared
 from hatrack.data.quality.lengths import Measured, token_lengths
 from hatrack.data.quality.record import Basis
@@ -86,7 +90,12 @@ def prepared(splits: Splits, labels: Sequence[str] | None = None, rejected: int 
     digests = dict.fromkeys(("digest", "train_digest", "validation_digest", "test_digest"), "0" * 64)
     record = DataRecord(**digests, rows=rows, rejected=rejected, source_files={})
     found = sorted({row.label for _, part in splits.items() for row in part if row.label})
-    return Prepared(splits, tuple(found if labels is None else labels), record, ())
+    manifest = DataManifest(
+        task="classify", sources=(), steps=(), seed=13, splits={}, labels={}, rejected=rejected, licence=None, digest=digests["digest"]
+    )
+    nobody = np.arange(0)
+    duplicates = Duplicates(key="", roots=nobody, kept=nobody, counts={}, notes=())
+    return Prepared(splits, tuple(found if labels is None else labels), record, (), manifest, {}, duplicates, 0)
 
 
 def judged(splits: Splits, task: str = "classify", evidence: Evidence | None = None, **keys) -> Assessment:

@@ -100,10 +100,18 @@ def test_near_duplicates_are_looked_for_with_the_threshold_of_the_config(make_pr
 def test_of_very_many_rows_a_sample_is_measured(make_project, monkeypatch):
     monkeypatch.setattr(check, "_ALL_MEASURED", 40)
     monkeypatch.setattr(check, "_MEASURED", 10)
-    monkeypatch.setattr(check, "_CLUSTERED", 40)
     report = check_adapter(bench(make_project()), "first").report
     assert str(report.lengths.basis) == "on 10 of 48 rows"
-    assert report.repeats.near is None
+    assert report.repeats.near == 0  # known from preparing the data, at any number of rows
+
+
+def test_of_very_many_rows_in_several_files_near_duplicates_are_not_looked_for(make_project, monkeypatch):
+    monkeypatch.setattr(check, "_CLUSTERED", 40)
+    root = make_project(data={"train": "data.jsonl", "test": "test.jsonl"})
+    write_jsonl(
+        root / "test.jsonl", [{**row, "id": f"t{i}", "text": f"lamp {row['text']} lamp"} for i, row in enumerate(label_rows(12, seed=9))]
+    )
+    assert check_adapter(bench(root), "first").report.repeats.near is None
 
 
 def test_reasons_of_rejected_rows_come_from_the_reject_file(make_project):
