@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from conftest import label_rows
+from conftest import label_rows, write_jsonl
 from hatrack.core.errors import CheckFailed, RowErrors
 from hatrack.workflows import check
 from hatrack.workflows.adapt import Workbench
