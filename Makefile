@@ -32,7 +32,7 @@ imports: $(STAMP)/dev
 	$(BIN)/lint-imports
 
 unit: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Write docs/errors.md anew from what the tests of errors see.
 errors: $(STAMP)/dev $(STAMP)/models
