@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -76,6 +77,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["HATRACK_CACHE"]
     else:
         os.environ["HATRACK_CACHE"] = before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _frozen() -> None:
+    """What earlier modules left for good is not searched for garbage again and again; training collects it often."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ only tried when the ones before say that it will fit. What would not fit is refu
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Sequence
@@ -82,6 +83,7 @@ class _DryRun:
         self._rows = sorted(train, key=lambda item: -len(item.ids))
         # AdamW keeps two numbers for each trained one; gradients are measured
         self._state = 2 * sum(p.numel() * p.element_size() for p in trainee.parameters() if p.requires_grad)
+        gc.collect()  # once: a step leaves no circles, and in a process with much in it this takes a second
         forget_peak()
         self._before = used_memory()
         allowed = settings.memory_gb * 1e9 if settings.memory_gb else self._before + available_memory() * _SPARE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import resource
 import sys
 from pathlib import Path
@@ -28,7 +27,6 @@ def peak_memory() -> int:
 
 def forget_peak() -> None:
     """Give freed memory back to the system and measure the peak from here on."""
-    gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL(None).malloc_trim(0)
     with contextlib.suppress(OSError):
