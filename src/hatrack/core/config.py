@@ -72,6 +72,7 @@ class FastSettings(Strict):
     prefix_cache: Switch = Field("auto", description="Compute the blocks below the adapted ones once for each row, and keep the results.")
     label_only: Literal["auto", "off"] = Field("auto", description="Compute the output head, and most of the last block, at labels only.")
     packing: Switch = Field("auto", description="Run rows without padding, and what all rows begin with once for each batch.")
+    fused: Literal["auto", "off"] = Field("auto", description="Compute a linear layer and its plain LoRA as one operation.")
     cache_gb: float = Field(10, gt=0, description="Most disk for all results that prefix_cache keeps in the project, in gigabytes.")
 
 

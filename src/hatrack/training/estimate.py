@@ -64,12 +64,13 @@ def estimate(trainee: Trainee, train: Sequence[Item], validation: Sequence[Item]
     dry = _DryRun(trainee, train, collate, settings)
     with torch.random.fork_rng():  # the run's own random numbers stay where they are (F11)
         peak = dry.peak()
-        seconds = dry.seconds()
+        first, seconds = dry.seconds(), dry.seconds()  # the second time, what frozen blocks gave is kept
     epoch, total = step_counts(settings, len(train))
     step = seconds * settings.accumulation
     batches = math.ceil(len(validation) / (2 * settings.batch_size))
     validations = math.ceil(settings.epochs * min(settings.evals_per_epoch, epoch))
-    whole = total * step + validations * batches * 2 * seconds * _FORWARD
+    whole = total * step + min(epoch, total) * max(0.0, first - seconds) * settings.accumulation
+    whole += validations * batches * 2 * seconds * _FORWARD
     return Estimate(peak, dry.limit, step, total, whole)
 
 

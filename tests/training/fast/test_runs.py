@@ -11,7 +11,7 @@ from conftest import label_rows
 from hatrack.training.progress import LiveBar
 from tiny_training import open_pieces, silent, train, train_and_register
 
-OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off"}
+OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off", "fused": "off"}
 # 6 steps an epoch, a checkpoint after every third
 RUN = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2, "patience": 9, "base_dropout": "off", "max_length": 128}
 ROWS = label_rows(60, ("red", "green as the river and the tree", "blue"))
@@ -89,7 +89,7 @@ def test_the_run_says_what_it_uses(make_project):
     console = silent()
     open_pieces(project_of(make_project, "classify-by-text", "it")).train(console)
     lines = console.file.getvalue()
-    assert "first: fast: no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only" in lines
+    assert "first: fast: no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only, adapters fused" in lines
 
 
 def test_dropout_of_the_base_is_kept_unless_it_is_turned_off(make_project):

@@ -23,6 +23,7 @@ from hatrack.core.errors import TrainingError
 from hatrack.training.fast.blocks import find_blocks
 from hatrack.training.fast.forward import FastForward
 from hatrack.training.fast.hidden import CODE, Rows, build_states, make_room, open_states
+from hatrack.training.fast.low_rank import fuse_low_rank
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 
 __all__ = ["Found", "accelerate"]
@@ -75,6 +76,7 @@ def accelerate(
     fast = FastForward(base, adapted, find_blocks(base))
     trial = _Trial(trainee, fast, _unequal(items), collate)
     with trial:
+        fused = settings.fused != "off" and _fuse(adapted, trial, found)
         if settings.packing != "off":
             fast.packing = True
             fast.packing = trial.exact()
@@ -89,7 +91,20 @@ def accelerate(
             fast.narrowing = trial.exact()
             if fast.narrowing:
                 found.used.append("last block at labels only")
+    if fused:
+        found.used.append("adapters fused")
     return found
+
+
+def _fuse(adapted: nn.Module, trial: _Trial, found: Found) -> bool:
+    undo = fuse_low_rank(adapted)
+    if undo is None:
+        return False
+    if not trial.exact():
+        undo()
+        found.left.append("fused off: not exact for this model")
+        return False
+    return True
 
 
 def _cache(
