@@ -12,8 +12,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from hatrack.core.errors import HatrackError
+from hatrack.core.errors import HatrackError, TrainingError
 from hatrack.core.names import closest
+from hatrack.core.world import World, world
 
 __all__ = ["COMMANDS", "main"]
 
@@ -37,6 +38,7 @@ COMMANDS = {
     "methods": "List the training methods: what each trains on this base, when to choose it.",
 }
 
+TOGETHER = ("train",)  # what several processes can do together
 
 _HEAD = """Usage: hatrack COMMAND [ARGUMENTS]
 
@@ -63,11 +65,27 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         _dispatch(given)
     except HatrackError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        _say(error)
         sys.exit(2)
     except (KeyboardInterrupt, _Interrupted):
-        print("Interrupted. A training run goes on where it was when the same command is run again.", file=sys.stderr)
+        if world().main:
+            print("Interrupted. A training run goes on where it was when the same command is run again.", file=sys.stderr)
         sys.exit(130)
+
+
+def _say(error: HatrackError) -> None:
+    """Several processes meet most faults together; one of them says it, and which it is."""
+    try:
+        here = world()
+    except HatrackError:
+        here = World()
+    if here.size > 1:
+        from hatrack.training.processes import first_to_say
+
+        if not first_to_say(error):
+            return
+    where = f" in process {here.rank} of {here.size}" if here.size > 1 else ""
+    print(f"Error{where}: {error}", file=sys.stderr)
 
 
 def _dispatch(given: list[str]) -> None:
@@ -79,6 +97,13 @@ def _dispatch(given: list[str]) -> None:
 
         print(f"hatrack {__version__}")
     elif first in COMMANDS:
+        if (size := world().size) > 1 and first not in TOGETHER:
+            raise TrainingError(
+                f"hatrack {first} works in one process",
+                given=f"{size} processes",
+                allowed=", ".join(f"hatrack {name}" for name in TOGETHER),
+                fix=f"run `hatrack {first}` without a launcher, after training",
+            )
         # Each command is a Typer program of its own: nothing of the others is imported.
         import typer
 
