@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from error_cases_data import PAIRS
 from error_place import Place, fault
 from hatrack.core.world import World
@@ -18,6 +21,9 @@ class Two(Processes):
 
     def wait(self) -> None:
         pass
+
+    def from_main(self, work: Callable[[], Any]) -> Any:
+        return work()
 
     def total(self, *numbers: float) -> tuple[float, ...]:
         return tuple(number + 1 for number in numbers)

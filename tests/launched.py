@@ -15,6 +15,7 @@ from conftest import Ran
 
 __all__ = ["Team", "start_together", "together"]
 
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # as the command sets it, before torch is imported
 _FORK = multiprocessing.get_context("forkserver")
 _FORK.set_forkserver_preload(["launched", "hatrack.workflows.adapt"])
 _CUES = Callable[[int], None]

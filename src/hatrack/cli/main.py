@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import os
 import shutil
 import sys
 import textwrap
@@ -12,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from hatrack.core.errors import HatrackError, TrainingError
+from hatrack.core.errors import HatrackError, ProcessLost, TrainingError
 from hatrack.core.names import closest
 from hatrack.core.world import World, world
 
@@ -62,19 +63,19 @@ def main(arguments: list[str] | None = None) -> None:
     # Notices of the libraries to their own developers; a user can do nothing about them.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|torch|peft|accelerate")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says at import which kernels it would like to download
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # several processes: how gradients could be collected a little faster
     try:
         _dispatch(given)
     except HatrackError as error:
-        _say(error)
+        _say("Error", str(error), lost=isinstance(error, ProcessLost))
         sys.exit(2)
     except (KeyboardInterrupt, _Interrupted):
-        if world().main:
-            print("Interrupted. A training run goes on where it was when the same command is run again.", file=sys.stderr)
+        _say("Interrupted", "a training run goes on where it was when the same command is run again")
         sys.exit(130)
 
 
-def _say(error: HatrackError) -> None:
-    """Several processes meet most faults together; one of them says it, and which it is."""
+def _say(kind: str, text: str, *, lost: bool = False) -> None:
+    """Several processes mostly meet a fault together; the first of them says it."""
     try:
         here = world()
     except HatrackError:
@@ -82,10 +83,10 @@ def _say(error: HatrackError) -> None:
     if here.size > 1:
         from hatrack.training.processes import first_to_say
 
-        if not first_to_say(error):
+        if not first_to_say(text, lost=lost):
             return
     where = f" in process {here.rank} of {here.size}" if here.size > 1 else ""
-    print(f"Error{where}: {error}", file=sys.stderr)
+    print(f"{kind}{where}: {text}", file=sys.stderr)
 
 
 def _dispatch(given: list[str]) -> None:

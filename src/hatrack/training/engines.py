@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.fsdp import FSDPModule
 from transformers.trainer import SCHEDULER_NAME
 
 from hatrack.core.errors import TrainingError
 
-__all__ = ["check_engine", "save_sharded_optimizer"]
+__all__ = ["check_engine", "divide_again", "save_sharded_optimizer"]
 
 
 def check_engine(environment: Mapping[str, str] = os.environ) -> None:
@@ -36,6 +37,12 @@ def check_engine(environment: Mapping[str, str] = os.environ) -> None:
             allowed="zero_stage: 0, 1 or 2",
             fix="take examples/accelerate/fsdp.yaml, or deepspeed.yaml beside it",
         )
+
+
+def divide_again(model: object) -> None:
+    """After a forward pass without a backward one FSDP keeps the outermost weights whole, where the optimizer does not know them."""
+    if isinstance(model, FSDPModule):
+        model.reshard()
 
 
 def save_sharded_optimizer(loop: Any, folder: str) -> None:

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -26,7 +26,7 @@ from hatrack.core.atomic import storage_errors
 from hatrack.core.config import TrainSettings
 from hatrack.core.errors import NonFiniteLoss
 from hatrack.training.checkpoint import latest_sealed, seal
-from hatrack.training.engines import save_sharded_optimizer
+from hatrack.training.engines import divide_again, save_sharded_optimizer
 from hatrack.training.estimate import step_counts
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 from hatrack.training.processes import processes
@@ -140,6 +140,7 @@ class Loop(Trainer):
                     raise self._not_finite("validation", loss, [item.row for item in rows])
                 total += loss
                 count += int((batch["labels"] != IGNORED).sum()) if rows else 0
+        divide_again(model)
         total, labels = self._team.total(total, count)
         metrics = {"eval_loss": total / labels}
         self.log(dict(metrics))
@@ -159,7 +160,7 @@ class Loop(Trainer):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         # Only what is trained; the base is on disk already. The Trainer would also pickle its arguments here.
-        write_trained(self.model, Path(output_dir or str(self.args.output_dir)), write=self.args.should_save)
+        write_trained(self._module, Path(output_dir or str(self.args.output_dir)), write=self.args.should_save)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if self.is_fsdp_enabled:
@@ -195,8 +196,12 @@ class Loop(Trainer):
     def _load_best_model(self) -> None:
         self._restore(Path(str(self.state.best_model_checkpoint)))
 
+    @property
+    def _module(self) -> torch.nn.Module:
+        return cast(torch.nn.Module, self.model)
+
     def _restore(self, folder: Path) -> None:
-        read_trained(self.model, folder)
+        read_trained(self._module, folder)
 
 
 class _EvaluateAtEnd(TrainerCallback):
@@ -276,7 +281,7 @@ def run_loop(
             loop.remove_callback(callback)
     if team.rank:
         set_seed(settings.seed + team.rank)  # else dropout would draw the same masks on every process
-    checkpoint = team.share(latest_sealed(run) if team.main else None)
+    checkpoint = team.from_main(lambda: latest_sealed(run))
     if checkpoint is None or not loop.take_over(checkpoint):
         loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return loop

@@ -15,13 +15,14 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import distributed as dist
+from torch._C._distributed_c10d import PrefixStore, TCPStore
 
 from hatrack.core.errors import HatrackError, ProcessLost, TrainingError
 from hatrack.core.world import World, world
@@ -82,13 +83,14 @@ class Processes:
         dist.all_reduce(sums, group=self._group)
         return tuple(sums.tolist())
 
-    def share(self, value: T) -> T:
-        """The main process's value, for all."""
+    def from_main(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives on the main process, which alone does it, for all."""
         if self.size == 1:
-            return value
-        box = [value]
+            return work()
+        box: list[Any] = [work() if self.main else None]
         dist.broadcast_object_list(box, src=0, group=self._group)
-        return box[0]
+        found: T = box[0]
+        return found
 
     def check_folder(self, folder: Path) -> None:
         """Refuse machines that do not see the same project.
@@ -98,7 +100,7 @@ class Processes:
         """
         if self.size == 1:
             return
-        mark = folder / self.share(f".together-{uuid.uuid4().hex}")
+        mark = folder / self.from_main(lambda: f".together-{uuid.uuid4().hex}")
         if self.main:
             folder.mkdir(parents=True, exist_ok=True)
             mark.touch()
@@ -106,10 +108,11 @@ class Processes:
         blind = int(self.total(not mark.exists())[0])
         if self.main:
             mark.unlink()
+        where = self.from_main(lambda: str(folder))
         if blind:
             raise TrainingError(
                 "the project's folder is not the same for all processes",
-                given=f"{blind} of {self.size} processes do not see what the main process writes into {mark.parent}",
+                given=f"{blind} of {self.size} processes do not see what the main process writes into {where}",
                 allowed="one folder that all machines share (NFS or the like)",
                 fix="put the project on a shared file system, at the same path everywhere",
             )
@@ -146,20 +149,20 @@ def processes() -> Processes:
     return Processes(world())
 
 
-def first_to_say(error: HatrackError) -> bool:
-    """Whether this process should print ``error``: all meet the same fault, and one message is enough.
+def first_to_say(message: str, *, lost: bool = False) -> bool:
+    """Whether this process should print ``message``: all meet the same fault, and once is enough.
 
-    That another process is gone is only news where that process could not say itself what happened to it.
+    Args:
+        lost: the message is only that another process is gone; no news where that process has said why.
     """
     try:
         here = world()
         if here.address is None:
             return True
-        store: Any = dist.TCPStore(*here.address, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=5))
-        said = dist.PrefixStore("hatrack/said", store)
-        if isinstance(error, ProcessLost):
-            return said.add("anything", 1) == 1
-        said.add("anything", 1)
-        return said.add(hashlib.sha256(str(error).encode()).hexdigest(), 1) == 1
+        store = TCPStore(*here.address, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=5))
+        said = PrefixStore("hatrack/said", store)
+        first_of_all = said.add("anything", 1) == 1
+        first_of_these = said.add(hashlib.sha256(message.encode()).hexdigest(), 1) == 1
     except (HatrackError, RuntimeError, OSError):  # no launcher to ask any more
         return True
+    return first_of_all if lost else first_of_these

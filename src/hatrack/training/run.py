@@ -125,7 +125,7 @@ def train_adapter(
     with storage_errors(run), team.watched():
         run.mkdir(parents=True, exist_ok=True)
         with _only_one(run) if team.main else contextlib.nullcontext():
-            if team.share((run / ADAPTER).is_dir()):  # renamed into place when whole
+            if team.from_main((run / ADAPTER).is_dir):  # renamed into place when whole
                 console.print(f"{name}: this very run is finished already; its adapter is used (remove {run} to train again)")
             else:
                 _train(plan, console)

@@ -97,9 +97,11 @@ class Workbench:
 
     def train(self, name: str, prepared: Prepared) -> Manifest:
         """Train and register a version; the same digest is registered once. Of several processes the main one registers."""
-        team, parent = processes(), self.parent(name)
+        team = processes()
+        with team.first():
+            parent = self.parent(name)
         trained = train_adapter(name, self.adapter(name), self.files, prepared, self.project.runs, self.console, parent)
-        return team.share(self._register(name, prepared, trained, parent) if team.main else None)
+        return team.from_main(lambda: self._register(name, prepared, trained, parent))
 
     def _register(self, name: str, prepared: Prepared, trained: TrainedAdapter, parent: Parent | None) -> Manifest:
         manifest = build_manifest(
