@@ -80,7 +80,7 @@ fault(
     "reference point",
     "preference.loss: dpo",
 )
-fault("machines that do not share the project", "train", lambda at: _two(at, "hatrack.workflows.adapt"), "1 of 2 processes do not see")
+fault("machines that do not share the project", "train", lambda at: _two(at, "hatrack.workflows.adapt"), "1 of 2 processes cannot see")
 fault("another process has ended", "train", _lost, "another of the 2 processes has ended", "from the last checkpoint")
 fault(
     "FSDP of version 1",

@@ -38,7 +38,7 @@ def test_machines_that_do_not_share_the_project_are_refused(make_project, tmp_pa
         make_project(folder=f"project{rank}")
     ran = together(tmp_path / "said", "train", project=tmp_path / "project{rank}")
     assert [process.code for process in ran] == [2, 2]
-    assert spoken(ran).count("1 of 2 processes do not see") == 1
+    assert spoken(ran).count("1 of 2 processes cannot see") == 1
     assert not list(tmp_path.rglob(".together-*"))
 
 

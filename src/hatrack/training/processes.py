@@ -112,7 +112,7 @@ class Processes:
         if blind:
             raise TrainingError(
                 "the project's folder is not the same for all processes",
-                given=f"{blind} of {self.size} processes do not see what the main process writes into {where}",
+                given=f"{blind} of {self.size} processes cannot see what the main process writes into {where}",
                 allowed="one folder that all machines share (NFS or the like)",
                 fix="put the project on a shared file system, at the same path everywhere",
             )
