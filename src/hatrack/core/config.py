@@ -81,7 +81,7 @@ class TrainSettings(Strict):
 
     epochs: float = Field(3, gt=0, description="Passes over the training rows, at most; early stopping may end sooner.")
     learning_rate: float | None = Field(None, gt=0, description="Peak learning rate; null: the method's own tested default.")
-    batch_size: int = Field(16, ge=1, description="Rows in one forward pass.")
+    batch_size: int = Field(16, ge=1, description="Rows in one forward pass, of all processes together.")
     accumulation: int = Field(1, ge=1, description="Forward passes for one optimizer step; the loss does not depend on it.")
     max_length: int = Field(512, ge=8, description="Longest row in tokens; what is longer is cut, see checks.max_truncated.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")

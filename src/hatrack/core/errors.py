@@ -14,7 +14,8 @@ HatrackError                      a fault with: what, given, allowed, fix
 ├── TemplateError                 messages cannot be rendered into tokens and a mask
 ├── TrainingError
 │   ├── TargetsNotFound           target_modules match nothing
-│   └── NonFiniteLoss             the loss became NaN or infinite
+│   ├── NonFiniteLoss             the loss became NaN or infinite
+│   └── ProcessLost               one of several processes ended before its time
 ├── AdapterError
 │   ├── AdapterNotFound           unknown name or version (a LookupError)
 │   ├── AdapterMismatch           trained for another base or another template
@@ -45,6 +46,7 @@ __all__ = [
     "ModelError",
     "ModelNotFound",
     "NonFiniteLoss",
+    "ProcessLost",
     "PromotionRefused",
     "RowErrors",
     "StorageError",
@@ -162,6 +164,10 @@ class TargetsNotFound(TrainingError, LookupError):
 
 class NonFiniteLoss(TrainingError):
     """The training loss became NaN or infinite."""
+
+
+class ProcessLost(TrainingError):
+    """Another of the processes that train together has ended."""
 
 
 class AdapterError(HatrackError):

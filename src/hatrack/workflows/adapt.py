@@ -23,7 +23,8 @@ from hatrack.registry.promote import promote
 from hatrack.registry.store import CHAMPION, Registry
 from hatrack.training.methods.base import option_model
 from hatrack.training.parent import Parent
-from hatrack.training.run import train_adapter
+from hatrack.training.processes import processes
+from hatrack.training.run import TrainedAdapter, train_adapter
 from hatrack.workflows.step_bar import StepBar
 
 __all__ = ["Workbench", "adapt"]
@@ -49,8 +50,11 @@ class Workbench:
         """
         config = read_config(root, option_model)
         project = Project(root.absolute())
-        files = open_base(project.base_spec(config.base), report=lambda line: console.print(f"[dim]{line}[/dim]"))
-        return cls(project, config, Registry(project), console, files)
+        team = processes()
+        team.check_folder(project.state)
+        with team.first():
+            files = open_base(project.base_spec(config.base), report=lambda line: console.print(f"[dim]{line}[/dim]"))
+            return cls(project, config, Registry(project), console, files)
 
     def adapter(self, name: str) -> AdapterConfig:
         """The config of one adapter.
@@ -73,7 +77,7 @@ class Workbench:
         """Read, check and split the data of one adapter."""
         config, rejects = self.adapter(name), self.project.rejects / f"{name}.jsonl"
         tools = Tools(lambda line: self.console.print(f"[dim]{line}[/dim]"))
-        with StepBar(name, self.console) as bar:
+        with processes().first(), StepBar(name, self.console) as bar:
             prepared = prepare(config, self.project.root, rejects, progress=bar.update, tools=tools)
         for note in prepared.notes:
             self.console.print(f"[yellow]{name}: {note}[/yellow]")
@@ -92,9 +96,14 @@ class Workbench:
         return Parent(manifest, self.registry.folder(manifest))
 
     def train(self, name: str, prepared: Prepared) -> Manifest:
-        """Train and register a version; the same digest is registered once."""
-        parent = self.parent(name)
+        """Train and register a version; the same digest is registered once. Of several processes the main one registers."""
+        team = processes()
+        with team.first():
+            parent = self.parent(name)
         trained = train_adapter(name, self.adapter(name), self.files, prepared, self.project.runs, self.console, parent)
+        return team.from_main(lambda: self._register(name, prepared, trained, parent))
+
+    def _register(self, name: str, prepared: Prepared, trained: TrainedAdapter, parent: Parent | None) -> Manifest:
         manifest = build_manifest(
             self.registry,
             name,

@@ -17,17 +17,21 @@ def run(
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
+    from hatrack.training.processes import processes
     from hatrack.workflows.adapt import Workbench
 
-    if axolotl is not None:
-        from hatrack.workflows.take_over import take_over
+    team = processes()
+    with team.watched():
+        if axolotl is not None:
+            from hatrack.workflows.take_over import take_over
 
-        take_over(axolotl, project, progress_console(), accept=accept)
-    bench = Workbench.open(project, progress_console())
-    chosen = names or list(bench.config.adapters)
-    for name in chosen:
-        bench.adapter(name)  # a wrong name is refused before the first hour of training
-    manifests = [bench.train(name, bench.prepare(name)) for name in chosen]
+            with team.first():
+                take_over(axolotl, project, progress_console(), accept=accept)
+        bench = Workbench.open(project, progress_console())
+        chosen = names or list(bench.config.adapters)
+        for name in chosen:
+            bench.adapter(name)  # a wrong name is refused before the first hour of training
+        manifests = [bench.train(name, bench.prepare(name)) for name in chosen]
     if json:
         print_json([manifest.model_dump(mode="json") for manifest in manifests])
         return

@@ -55,6 +55,8 @@ def accelerate(
     home: Path,
     fingerprint: str,
     advance: Advance = lambda done, total: None,
+    *,
+    wrapped: bool = False,
 ) -> Found:
     """Try each acceleration and set ``trainee.fast``.
 
@@ -63,15 +65,17 @@ def accelerate(
         home: where hidden states are kept.
         fingerprint: of the base; part of the key of the hidden states.
         advance: told rows done and rows in all while hidden states are computed.
+        wrapped: the model will run inside an engine (FSDP, DeepSpeed) that must see every block being called.
 
     Raises:
         TrainingError: something was asked for (``on``) that this run cannot have.
         StorageError: hidden states cannot be written.
     """
     found = Found()
-    if not trainee.packs:
-        _refuse("packing", settings.packing, "the task has none", found, say=False)
-        _refuse("prefix_cache", settings.prefix_cache, "the task has none", found, say=False)
+    if not trainee.packs or wrapped:
+        why = "FSDP or DeepSpeed must see every block" if wrapped else "the task has none"
+        _refuse("packing", settings.packing, why, found, say=wrapped)
+        _refuse("prefix_cache", settings.prefix_cache, why, found, say=wrapped)
         return found
     fast = FastForward(base, adapted, find_blocks(base))
     trial = _Trial(trainee, fast, _unequal(items), collate)
