@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from rich.console import Console
 from safetensors.torch import save_file
 from transformers import set_seed
@@ -43,6 +41,7 @@ from hatrack.training.memory import forget_peak
 from hatrack.training.methods.base import METHODS, Method, Schedule
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
+from hatrack.training.only_one import only_one
 from hatrack.training.parent import Parent, check_parent, start_from
 from hatrack.training.progress import EventLog, LiveBar
 from hatrack.training.proof import check_reproduced, outputs, served_outputs
@@ -146,7 +145,7 @@ def train_adapter(
     plan = _Plan(name, config, files, prepared, run, method, objective, options, rate, template, parent)
     with storage_errors(run):
         run.mkdir(parents=True, exist_ok=True)
-        with _only_one(run):
+        with only_one(run):
             if (run / ADAPTER).is_dir():  # renamed into place when whole
                 console.print(f"{name}: this very run is finished already; its adapter is used (remove {run} to train again)")
             else:
@@ -252,26 +251,6 @@ def _card(plan: _Plan, head_scale: float | None) -> AdapterCard:
         head_scale=head_scale,
         trained_on=plan.method.traits.trained_on,
     )
-
-
-@contextlib.contextmanager
-def _only_one(run: Path) -> Iterator[None]:
-    """Two processes at one run would delete each other's checkpoints.
-
-    Raises:
-        TrainingError: another process is at it.
-    """
-    lock = FileLock(run.with_name(f".{run.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TrainingError(
-            "another process is training this very run", given=str(run), fix="wait for it, or stop it; the run then goes on where it was"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _tidy(plan: _Plan) -> None:
