@@ -111,11 +111,23 @@ class ProviderServer:
         kind = body["method"]["type"]
         chosen = {"n_epochs": 3, "batch_size": 1, "learning_rate_multiplier": 1.8, **body["method"][kind]["hyperparameters"]}
         self.jobs[name] = {
-            "id": name, "object": "fine_tuning.job", "created_at": 100, "finished_at": None, "model": body["model"], "fine_tuned_model": None,
-            "organization_id": "org", "result_files": [], "seed": body["seed"], "status": "validating_files", "trained_tokens": None,
-            "training_file": body["training_file"], "validation_file": body.get("validation_file"), "error": None,
-            "hyperparameters": chosen, "method": {"type": kind, kind: {"hyperparameters": chosen}},
-        }  # fmt: skip
+            "id": name,
+            "object": "fine_tuning.job",
+            "created_at": 100,
+            "finished_at": None,
+            "model": body["model"],
+            "fine_tuned_model": None,
+            "organization_id": "org",
+            "result_files": [],
+            "seed": body["seed"],
+            "status": "validating_files",
+            "trained_tokens": None,
+            "training_file": body["training_file"],
+            "validation_file": body.get("validation_file"),
+            "error": None,
+            "hyperparameters": chosen,
+            "method": {"type": kind, kind: {"hyperparameters": chosen}},
+        }
         self.ways[name] = list(self.way)
         return 200, self.jobs[name]
 
@@ -127,7 +139,11 @@ class ProviderServer:
         if job["status"] == "succeeded":
             job |= {"fine_tuned_model": f"ft:{job['model']}:org:{name}", "finished_at": 160, "trained_tokens": 4321}
         if job["status"] == "failed":
-            job["error"] = {"code": "invalid_training_file", "message": "the file holds rows that are not allowed", "param": "training_file"}
+            job["error"] = {
+                "code": "invalid_training_file",
+                "message": "the file holds rows that are not allowed",
+                "param": "training_file",
+            }
         return job
 
     def _events(self, name: str) -> list[dict[str, Any]]:
@@ -162,65 +178,66 @@ def error(message: str, kind: str = "invalid_request_error", *, code: str | None
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def _handler(server: ProviderServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    provider: ProviderServer
 
-        def log_message(self, *args: Any) -> None:
-            pass
+    def log_message(self, *args: Any) -> None:
+        pass
 
-        def do_GET(self) -> None:
-            self.reply("GET")
+    def do_GET(self) -> None:
+        self.reply("GET")
 
-        def do_POST(self) -> None:
-            self.reply("POST")
+    def do_POST(self) -> None:
+        self.reply("POST")
 
-        def reply(self, method: str) -> None:
-            url = urlsplit(self.path)
-            body = self.read()
-            authorization = self.headers.get("Authorization", "")
-            server.asked.append(Asked(method, url.path, body, authorization))
-            if authorization != f"Bearer {KEY}":
-                sent = authorization.removeprefix("Bearer ")
-                self.send(401, error(f"Incorrect API key provided: {sent}.", code="invalid_api_key"), {})
-                return
-            fault = server.fault(url.path)
-            if fault and not fault.before:
-                server.answer(method, url.path, parse_qs(url.query), body)
-            if fault and fault.slow:
-                time.sleep(fault.slow)
-            if fault and fault.drop:
-                self.close_connection = True
-                return
-            if fault and fault.status:
-                self.send(fault.status, error(fault.message, code=fault.code, param=fault.param), fault.headers)
-                return
-            self.send(*server.answer(method, url.path, parse_qs(url.query), body), {})
+    def reply(self, method: str) -> None:
+        url = urlsplit(self.path)
+        asked = (method, url.path, parse_qs(url.query), self.read())
+        authorization = self.headers.get("Authorization", "")
+        self.provider.asked.append(Asked(method, url.path, asked[-1], authorization))
+        if authorization != f"Bearer {KEY}":
+            sent = authorization.removeprefix("Bearer ")
+            self.send(401, error(f"Incorrect API key provided: {sent}.", code="invalid_api_key"), {})
+            return
+        fault = self.provider.fault(url.path)
+        if fault is None:
+            self.send(*self.provider.answer(*asked), {})
+        else:
+            self.fail(fault, asked)
 
-        def read(self) -> Any:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            kind = self.headers.get("Content-Type", "")
-            if kind.startswith("multipart/form-data"):
-                message = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + raw)
-                return {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in message.get_payload()}
-            return json.loads(raw) if raw else None
+    def fail(self, fault: Fault, asked: Any) -> None:
+        answer = None if fault.before else self.provider.answer(*asked)
+        time.sleep(fault.slow)
+        if fault.drop:
+            self.close_connection = True
+        elif fault.status:
+            self.send(fault.status, error(fault.message, code=fault.code, param=fault.param), fault.headers)
+        else:
+            self.send(*(answer or self.provider.answer(*asked)), {})
 
-        def send(self, status: int, body: Any, headers: dict[str, str]) -> None:
-            text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
+    def read(self) -> Any:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        kind = self.headers.get("Content-Type", "")
+        if kind.startswith("multipart/form-data"):
+            message = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + raw)
+            return {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in message.get_payload()}
+        return json.loads(raw) if raw else None
 
-    return Handler
+    def send(self, status: int, body: Any, headers: dict[str, str]) -> None:
+        text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
 
 
 @contextmanager
 def provider_server() -> Iterator[ProviderServer]:
     """A provider that listens on loopback for the block."""
     server = ProviderServer()
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
+    http = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"provider": server}))
     http.daemon_threads = True
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
