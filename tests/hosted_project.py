@@ -20,7 +20,8 @@ MODEL = "gpt-tiny"
 def hosted_project(root: Path, base: Path, server: ProviderServer, rows: Any = None, **keys: Any) -> Path:
     """The adapter ``colours``, to be trained by ``train colours --provider openai``."""
     write_jsonl(root / "data.jsonl", label_rows(150) if rows is None else rows)
-    adapter = {"data": "data.jsonl", "task": "classify-by-text", "system": "Name the colour.", "split": [0.6, 0.1, 0.3], "r": 4, **keys}
+    adapter = {"data": "data.jsonl", "task": "classify-by-text", "system": "Name the colour.", "split": [0.6, 0.1, 0.3], "r": 4}
+    adapter |= {"train": {"epochs": 1, "max_length": 64}, **keys}
     provider = {"model": MODEL, "base_url": server.base_url, "poll_seconds": 0.01, "epochs": 2}
     config = {"base": str(speaking_base(base)), "adapters": {"colours": adapter}, "provider": provider}
     (root / "hatrack.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")

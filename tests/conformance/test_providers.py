@@ -78,11 +78,12 @@ def test_cancel(name, server, rows):
 
 
 @every_provider
-def test_no_checkpoints_are_no_fault(name, server, rows):
+def test_no_checkpoints_and_no_events_are_no_fault(name, server, rows):
     provider = connect(name, server)
     started = provider.start(request(provider.upload(rows)))
-    server.faults = [Fault("/checkpoints", status=404)]
+    server.faults = [Fault("/checkpoints", status=404), Fault("/events", status=404)]
     assert provider.checkpoints(started.id) == {}
+    assert provider.events(started.id) == []
 
 
 @every_provider

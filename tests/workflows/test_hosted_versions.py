@@ -12,7 +12,6 @@ from conftest import label_rows
 from hatrack.core.project import Project
 from hatrack.registry.store import Registry
 from hosted_project import colour_in, hosted_project, set_provider
-from projects import copy_of, trained_by_text
 from provider_server import KEY, Fault, provider_server
 
 TRAIN = ("train", "colours", "--provider", "openai")
@@ -58,10 +57,13 @@ def test_it_is_measured_against_the_base_on_the_same_rows_and_can_be_promoted(ha
 
 def test_answers_that_are_no_label_count_as_wrong_and_against_the_format(hatrack, root, server):
     server.say = lambda model, messages: "It is " + colour_in(model, messages)
-    ran = hatrack("eval", "colours", "--json", project=root)
+    ran = hatrack("eval", "colours", project=root)
     assert ran.code == 1
-    adapter = next(system for system in json.loads(ran.out)["systems"] if system["name"] == "adapter")
-    assert adapter["scores"]["accuracy"]["value"] == adapter["scores"]["format"]["value"] == 0.0
+    assert "hosted" in ran.out
+    registry = Registry(Project(root))
+    adapter = registry.report(registry.resolve("colours")).system("adapter")
+    assert adapter.description.startswith("adapter, hosted at 127.0.0.1:")
+    assert adapter.scores["accuracy"].value == adapter.scores["format"].value == 0.0
 
 
 def test_free_answers_are_measured_too(hatrack, tmp_path, tiny_causal, server, monkeypatch):
@@ -73,11 +75,6 @@ def test_free_answers_are_measured_too(hatrack, tmp_path, tiny_causal, server, m
     report = json.loads(hatrack("eval", "colours", "--json", project=root).out)
     assert report["metric"] == "token_f1"
     assert next(system for system in report["systems"] if system["name"] == "adapter")["scores"]["accuracy"]["value"] == 1.0
-
-
-def test_the_table_says_where_the_answers_come_from(hatrack, root):
-    out = hatrack("eval", "colours", project=root).out
-    assert "adapter, hosted at" in " ".join(out.split())
 
 
 def test_a_provider_that_fails_leaves_no_report(hatrack, root, server):
@@ -118,30 +115,27 @@ def test_ask_chat_and_classify_go_there_and_load_no_base(hatrack, root, server, 
 
 
 def test_versions_says_where_the_weights_are(hatrack, root):
-    out = " ".join(hatrack("versions", project=root).out.split())
-    assert "openai at 127.0.0.1" in out
+    words = hatrack("versions", project=root).out.split()
+    assert {"openai", "at"} <= set(words)
     [manifest] = json.loads(hatrack("versions", "--json", project=root).out)
     assert manifest["hosted"]["job"].startswith("ftjob-")
 
 
-def test_diff_names_what_is_hosted_and_local_work_refuses(hatrack, tmp_path, tiny_causal, server, root):
-    local = copy_of(trained_by_text(tiny_causal), tmp_path)
-    config = yaml.safe_load((local / "hatrack.yaml").read_text())
-    config["provider"] = yaml.safe_load((root / "hatrack.yaml").read_text())["provider"]
-    (local / "hatrack.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    assert hatrack(*TRAIN, project=local).code == 0
-    versions = Registry(Project(local)).versions("colours")
-    assert [(m.version, m.hosted is not None) for m in versions] == [("1.0.0", False), ("2.0.0", True)]
-    fields = {row["field"] for row in json.loads(hatrack("diff", "colours@1.0.0", "colours@2.0.0", "--json", project=local).out)}
+def test_diff_names_what_is_hosted_and_local_work_refuses(hatrack, root):
+    assert hatrack("train", "colours", project=root).code == 0
+    versions = Registry(Project(root)).versions("colours")
+    assert [(m.version, m.hosted is not None) for m in versions] == [("1.0.0", True), ("2.0.0", False)]
+    fields = {row["field"] for row in json.loads(hatrack("diff", "colours@1.0.0", "colours@2.0.0", "--json", project=root).out)}
     assert {"config.method", "base", "hosted.model", "hosted.job"} <= fields
 
-    refused = hatrack("merge", "both", "colours@1.0.0", "colours@2.0.0", project=local)
+    refused = hatrack("merge", "both", "colours@1.0.0", "colours@2.0.0", project=root)
     assert refused.code == 2
-    assert "the weights of colours@2.0.0 are not on this machine" in refused.err
-    config["adapters"]["colours"]["parent"] = "colours@2.0.0"
-    (local / "hatrack.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    assert "are not on this machine" in hatrack("train", "colours", project=local).err
-    assert "trains its own model" in hatrack(*TRAIN, project=local).err
+    assert "the weights of colours@1.0.0 are not on this machine" in refused.err
+    config = yaml.safe_load((root / "hatrack.yaml").read_text())
+    config["adapters"]["colours"]["parent"] = "colours@1.0.0"
+    (root / "hatrack.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    assert "are not on this machine" in hatrack("train", "colours", project=root).err
+    assert "trains its own model" in hatrack(*TRAIN, project=root).err
 
 
 def test_a_damaged_record_is_refused(hatrack, root):

@@ -34,6 +34,7 @@ class HostedTraining:
     def __init__(self, bench: Workbench, provider: str, endpoint: str | None = None) -> None:
         self._bench = bench
         self._name = provider
+        self._endpoint = endpoint
         self._connect = PROVIDERS.get(provider)
         self._settings = _settings(bench.config.provider, endpoint)
         read_key(self._settings.api_key_env)
@@ -55,14 +56,14 @@ class HostedTraining:
         bench, plan = self._bench, self._plan(name)
 
         def say(line: str) -> None:
-            bench.console.print(f"{name}: {line}", markup=False)
+            bench.console.print(f"{name}: {line}", markup=False, soft_wrap=True)  # commands are there to be copied
 
         def files() -> tuple[Sent, ...]:
             permitted = self._settings.personal_data == "send"
             personal_data = check_leaving(plan.config, plan.prepared, plan.host, permitted=permitted)
             sent = write_files(plan, bench.files.tokenizer)
             for line in facts(plan, sent, bench.config.base, personal_data):
-                bench.console.print(line, markup=False)
+                bench.console.print(line, markup=False, soft_wrap=True)
             return sent
 
         run = train_hosted(plan, self._provider, files, say, again=again)
@@ -91,7 +92,8 @@ class HostedTraining:
 
     def _plan(self, name: str) -> HostedPlan:
         bench = self._bench
-        return make_plan(name, self._name, bench.adapter(name), self._settings, bench.prepare(name), bench.project.runs)
+        command = f"hatrack train {name} --provider {self._name}" + (f" --endpoint {self._endpoint}" if self._endpoint else "")
+        return make_plan(name, self._name, bench.adapter(name), self._settings, bench.prepare(name), bench.project.runs, command)
 
     def _provider(self) -> Provider:
         return self._connect(self._settings.base_url, self._settings.api_key_env)

@@ -65,9 +65,11 @@ def run(
 
 
 def _figures(manifest: Manifest) -> str:
+    from hatrack.core.config_provider import host_of
+
     figures = manifest.training
     if manifest.hosted:
         tokens = manifest.hosted.trained_tokens
         billed = "" if tokens is None else f", {tokens:,} trained tokens"
-        return f"{figures['seconds']:.0f} s{billed}; the weights stay there: {manifest.hosted.model}"
+        return f"{figures['seconds']:.0f} s{billed}; the weights stay at {host_of(manifest.hosted.base_url)}: {manifest.hosted.model}"
     return f"{figures['seconds']:.0f} s, {figures['tokens_per_second']:.0f} tokens/s, validation loss {figures['best_validation_loss']:.3f}"

@@ -97,7 +97,7 @@ class Endpoint:
             reason = error.__cause__ or error
             raise ProviderUnreachable(
                 f"{self.host} does not answer",
-                given=self._hidden(f"{doing}: {type(reason).__name__}: {reason}"),
+                given=self._hidden(f"{doing}: {str(reason) or type(reason).__name__}"),
                 fix="look at the network and the address, then run the same command again",
             ) from None
         except sdk.APIStatusError as error:

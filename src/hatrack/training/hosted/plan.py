@@ -27,6 +27,7 @@ class HostedPlan:
         behaviour: what decides how the model behaves; part of the version's digest.
         method: ``supervised`` or ``dpo``.
         hyperparameters: those that were chosen.
+        command: what starts this run, and goes on with it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class HostedPlan:
     behaviour: dict[str, Any]
     method: str
     hyperparameters: dict[str, Any]
+    command: str
 
     @property
     def host(self) -> str:
@@ -50,7 +52,9 @@ class HostedPlan:
         return hosted_fingerprint(self.provider, self.settings.base_url, self.settings.model)
 
 
-def make_plan(name: str, provider: str, config: AdapterConfig, settings: ProviderSettings, prepared: Prepared, runs: Path) -> HostedPlan:
+def make_plan(
+    name: str, provider: str, config: AdapterConfig, settings: ProviderSettings, prepared: Prepared, runs: Path, command: str
+) -> HostedPlan:
     """Settle a hosted run; ``check_task`` has seen its config."""
     preferring = config.task == "prefer"
     chosen = {
@@ -78,7 +82,7 @@ def make_plan(name: str, provider: str, config: AdapterConfig, settings: Provide
     }
     fingerprint = hosted_fingerprint(provider, settings.base_url, settings.model)
     run = runs / run_key(name, fingerprint, HOSTED_TEMPLATE, prepared.record.digest, behaviour)
-    return HostedPlan(name, provider, config, settings, prepared, run, behaviour, method, hyperparameters)
+    return HostedPlan(name, provider, config, settings, prepared, run, behaviour, method, hyperparameters, command)
 
 
 def check_task(config: AdapterConfig) -> None:

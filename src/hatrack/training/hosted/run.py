@@ -107,8 +107,9 @@ def _train(plan: HostedPlan, ledger: JobLedger, provider: Provider, files: Calla
     try:
         state = follow(provider, job, heard, say, plan.settings.poll_seconds)
     except KeyboardInterrupt:
-        command = f"hatrack train {plan.name} --provider {plan.provider}"
-        say(f"job {job} goes on at {plan.host}. To follow it: {command}   To end it: {command} --cancel")
+        say(f"job {job} goes on at {plan.host}")
+        say(f"  to follow it: {plan.command}")
+        say(f"  to end it:    {plan.command} --cancel")
         raise
     _refuse_ended(plan, JobLedger.read(plan.run))
     if not state.model:

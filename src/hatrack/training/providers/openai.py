@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hatrack.core.errors import ProviderError
+from hatrack.core.errors import ProviderError, ProviderUnreachable
 from hatrack.models.backends.endpoint import Endpoint
 from hatrack.training.providers.base import JobRequest, JobState
 
@@ -70,9 +70,14 @@ class OpenAIProvider:
             return self._state(self._jobs.retrieve(job))
 
     def events(self, job: str) -> list[tuple[str, str]]:
-        with self._endpoint.errors(f"the events of job {job}"):
-            newest_first = self._jobs.list_events(job, limit=_EVENTS).data
-            return [(str(event.id), str(event.message)) for event in reversed(newest_first)]
+        try:
+            with self._endpoint.errors(f"the events of job {job}"):
+                newest_first = self._jobs.list_events(job, limit=_EVENTS).data
+                return [(str(event.id), str(event.message)) for event in reversed(newest_first)]
+        except ProviderUnreachable:
+            raise
+        except ProviderError:
+            return []  # not every endpoint has them, and the job does not depend on them
 
     def cancel(self, job: str) -> JobState:
         with self._endpoint.errors(f"the end of job {job}"):
@@ -83,12 +88,12 @@ class OpenAIProvider:
             with self._endpoint.errors(f"the checkpoints of job {job}"):
                 kept = list(self._jobs.checkpoints.list(job))
         except ProviderError:
-            return {}  # not every endpoint has them, and the finished model does not depend on them
+            return {}  # as with the events
         return {str(one.step_number): str(one.fine_tuned_model_checkpoint) for one in sorted(kept, key=lambda one: one.step_number)}
 
     def _state(self, job: Any) -> JobState:
         chosen = getattr(job.method, job.method.type, None) if job.method else None
-        parameters = (chosen and chosen.hyperparameters) or job.hyperparameters
+        parameters = (chosen and chosen.hyperparameters) or getattr(job, "hyperparameters", None)
         ended = job.finished_at or 0
         return JobState(
             id=self._text(job.id, "id of a job"),
