@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
+from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
@@ -51,6 +52,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.trainer", TrainerNames),
     ("adapters.NAME.preference", Preference),
     ("gate", GateRules),
+    ("provider", ProviderSettings),
 ]
 
 

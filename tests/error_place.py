@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ class Place:
     encoder: Path
     patch: pytest.MonkeyPatch
     root: Path = Path()
+    ends: list[Callable[[], object]] = field(default_factory=list)  # called when the case is over
 
     def project(self, rows: Any = None, *, task: str = "classify", base: Any = None, **keys: Any) -> Path:
         """A project with the adapter ``first``; ``rows`` are its data, as dictionaries or as bytes."""
@@ -42,6 +45,11 @@ class Place:
         """A project with a registered classifier on an encoder."""
         self.root = copy_of(trained_encoder(self.encoder), self.tmp)
         return self.root
+
+    def quietly(self, run: Callable[[], object]) -> None:
+        """What comes before the fault; what it says and its exit code are not the case's."""
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+            run()
 
     def refuse(self, owner: Any, name: str, code: int, when: Callable[..., bool] = lambda *args: True) -> None:
         """Let the operating system refuse a call."""

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-import error_cases_together  # noqa: F401  # enters its cases in the list
+import error_cases_data  # noqa: F401  # enters its cases in the list
+import error_cases_hosted  # noqa: F401  # so does this
+import error_cases_together  # noqa: F401  # and this
 from error_cases import CASES
 from error_place import Case, Place
 
@@ -27,7 +29,8 @@ half-written is left behind, and a traceback is a bug. Exit code 1 means that an
 which is a result and no error.
 
 This page is generated (`make errors`) by [tests/test_errors.py](../tests/test_errors.py): each row is a fault made on
-disk and the message of the real command. `PROJECT`, `MODEL` and `TMP` stand for folders, `DIGEST` for a hash.
+disk and the message of the real command. `PROJECT`, `MODEL` and `TMP` stand for folders, `DIGEST` for a
+hash, `HOST` for a provider.
 
 | fault | command | what is said | given | allowed | do |
 |---|---|---|---|---|---|
@@ -36,7 +39,10 @@ disk and the message of the real command. `PROJECT`, `MODEL` and `TMP` stand for
 
 @pytest.fixture
 def place(tmp_path, tiny_causal, tiny_encoder, monkeypatch):
-    return Place(tmp_path, tiny_causal, tiny_encoder, monkeypatch)
+    made = Place(tmp_path, tiny_causal, tiny_encoder, monkeypatch)
+    yield made
+    for end in made.ends:
+        end()
 
 
 def versions(root: Path) -> list[tuple[str, ...]]:
@@ -51,6 +57,7 @@ def plain(text: str, place: Place) -> str:
     """Without what differs from run to run and from machine to machine."""
     for path, name in ((place.root, "PROJECT"), (place.encoder, "MODEL"), (place.causal, "MODEL"), (place.tmp, "TMP")):
         text = text.replace(str(path), name)
+    text = re.sub(r"127\.0\.0\.1:\d+", "HOST", text)
     text = re.sub(r"\b[0-9a-f]{12,64}\b", "DIGEST", text)
     text = re.sub(r"/[0-9a-f]{2}/DIGEST", "/DIGEST", text)
     # where a loss breaks down depends on the processor

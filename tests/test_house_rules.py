@@ -131,6 +131,8 @@ def test_there_are_plug_in_tables_to_check():
         "objective",
         "metric",
         "merger",
+        "backend",
+        "provider",
     } <= set(plug_in_tables())
 
 

@@ -15,11 +15,15 @@ HatrackError                      a fault with: what, given, allowed, fix
 ├── TrainingError
 │   ├── TargetsNotFound           target_modules match nothing
 │   ├── NonFiniteLoss             the loss became NaN or infinite
-│   └── ProcessLost               one of several processes ended before its time
+│   ├── ProcessLost               one of several processes ended before its time
+│   └── JobFailed                 a hosted fine-tuning job ended without a model
 ├── AdapterError
 │   ├── AdapterNotFound           unknown name or version (a LookupError)
 │   ├── AdapterMismatch           trained for another base or another template
-│   └── AdapterBroken             files damaged, foreign keys, probe not reproduced
+│   ├── AdapterBroken             files damaged, foreign keys, probe not reproduced
+│   └── WeightsElsewhere          the weights are at a provider, and this needs them here
+├── ProviderError                 a hosted endpoint refuses, or says what its protocol does not
+│   └── ProviderUnreachable       no answer, or none yet: connection, time, overload, a fault of its own
 ├── EvaluationError               nothing to compare, or not comparable
 ├── PromotionRefused              the evidence does not allow it
 ├── StorageError                  disk full, folder not writable
@@ -41,6 +45,7 @@ __all__ = [
     "HashMismatch",
     "HatrackError",
     "HubUnreachable",
+    "JobFailed",
     "MissingExtra",
     "ModelCorrupt",
     "ModelError",
@@ -48,11 +53,14 @@ __all__ = [
     "NonFiniteLoss",
     "ProcessLost",
     "PromotionRefused",
+    "ProviderError",
+    "ProviderUnreachable",
     "RowErrors",
     "StorageError",
     "TargetsNotFound",
     "TemplateError",
     "TrainingError",
+    "WeightsElsewhere",
 ]
 
 
@@ -170,6 +178,10 @@ class ProcessLost(TrainingError):
     """Another of the processes that train together has ended."""
 
 
+class JobFailed(TrainingError):
+    """A hosted fine-tuning job failed or was cancelled."""
+
+
 class AdapterError(HatrackError):
     """An adapter cannot be used."""
 
@@ -184,6 +196,18 @@ class AdapterMismatch(AdapterError):
 
 class AdapterBroken(AdapterError):
     """The adapter's files are damaged, carry foreign keys, or do not act as they did at training."""
+
+
+class WeightsElsewhere(AdapterError):
+    """The adapter's weights are at a provider; what was asked needs them on this machine."""
+
+
+class ProviderError(HatrackError):
+    """A hosted endpoint refuses a request, or answers what its protocol does not know."""
+
+
+class ProviderUnreachable(ProviderError):
+    """A hosted endpoint does not answer, or not now. Whether it did what was asked is not known."""
 
 
 class EvaluationError(HatrackError):

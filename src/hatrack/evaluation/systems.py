@@ -20,7 +20,7 @@ from hatrack.models.host import ModelHost
 from hatrack.models.label_scoring import build_trie, score_labels
 from hatrack.models.render import ChatRenderer
 
-__all__ = ["ADAPTER", "LATENCY_ROWS", "PARENT", "SystemOutput", "percentile", "run_systems"]
+__all__ = ["ADAPTER", "ANSWER_TOKENS", "LATENCY_ROWS", "PARENT", "SystemOutput", "percentile", "question", "run_bases", "run_systems"]
 
 ADAPTER = "adapter"
 PARENT = "base-parent"  # what an adapter was trained on from; a base figure like the others
@@ -29,7 +29,7 @@ LATENCY_ROWS = 20
 Prompt = Callable[[Example], tuple[Message, ...]]
 Answer = Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]  # texts, prompt tokens, answer tokens
 
-_ANSWER_TOKENS = 256
+ANSWER_TOKENS = 256
 _NO_TEXT = ("N/A", "", "[MASK]")  # the content-free inputs of Zhao et al. 2021
 
 
@@ -45,6 +45,7 @@ class SystemOutput:
     answer_tokens: tuple[int, ...]
     latencies_ms: tuple[float, ...]  # single requests on the first rows, see LATENCY_ROWS
     likelihoods: Rows | None = None
+    own_tokens: bool = False  # counted by another tokenizer than the base's
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,15 @@ def run_systems(
     """Let the adapter ``key`` and the base answer ``test``. ``train`` is what a base classifier may take centroids from."""
     card = host.adapters[key].card
     systems = _encoder_systems(host, key, train) if card.task == "classify" else _causal_systems(host, key, card, parent)
+    return _run(host, systems, test, report)
+
+
+def run_bases(host: ModelHost, card: AdapterCard, test: Sequence[Example], report: Callable[[str], None]) -> list[SystemOutput]:
+    """Let the causal base alone answer ``test``: what an adapter with this card, wherever it is, is compared with."""
+    return _run(host, _base_systems(host, card), test, report)
+
+
+def _run(host: ModelHost, systems: Sequence[_System], test: Sequence[Example], report: Callable[[str], None]) -> list[SystemOutput]:
     outputs = []
     for system in systems:
         report(f"{system.description}: {len(test)} rows")
@@ -94,24 +104,37 @@ def run_systems(
 def _causal_systems(host: ModelHost, key: str, card: AdapterCard, parent: str | None) -> list[_System]:
     if card.task == "instruct":
         return [
-            _System("base", "base, same prompt", BASE, False, _generating(host, card, _asked)),
+            *_base_systems(host, card),
             *([_System(PARENT, "parent, same prompt", parent, False, _generating(host, card, _asked))] if parent else []),
             _System(ADAPTER, "adapter", key, False, _generating(host, card, _asked)),
         ]
-    plain, listed = _classifying(card.system), _classifying(_listing(card))
-    base_scores = _LabelScores(host, card)
+    plain = _classifying(card.system)
     return [
         *(
             [_System(PARENT, "parent, each label scored", parent, True, _scoring(host, card, plain, _LabelScores(host, card)))]
             if parent
             else []
         ),
-        _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
-        _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed, base_scores)),
-        _System("base-calibrated", "base, each label scored against no text", BASE, True, _calibrated(host, card, listed, base_scores)),
+        *_base_systems(host, card),
         _System(ADAPTER, "adapter, generating", key, False, _generating(host, card, plain)),
         _System("adapter-scored", "adapter, each label scored", key, True, _scoring(host, card, plain, _LabelScores(host, card))),
     ]
+
+
+def _base_systems(host: ModelHost, card: AdapterCard) -> list[_System]:
+    if card.task == "instruct":
+        return [_System("base", "base, same prompt", BASE, False, _generating(host, card, _asked))]
+    listed, scores = _classifying(_listing(card)), _LabelScores(host, card)
+    return [
+        _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
+        _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed, scores)),
+        _System("base-calibrated", "base, each label scored against no text", BASE, True, _calibrated(host, card, listed, scores)),
+    ]
+
+
+def question(card: AdapterCard) -> Prompt:
+    """What an adapter is asked about an example of its task."""
+    return _asked if card.task == "instruct" else _classifying(card.system)
 
 
 def _asked(example: Example) -> tuple[Message, ...]:
@@ -134,7 +157,7 @@ def _listing(card: AdapterCard) -> str:
 
 def _generating(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
     renderer = host.renderer
-    longest = max((len(renderer.encode(label)) for label in card.labels), default=_ANSWER_TOKENS)
+    longest = max((len(renderer.encode(label)) for label in card.labels), default=ANSWER_TOKENS)
     sampling = Sampling(max_new_tokens=longest + 2)  # room for the stop token, and to see an answer that runs on
 
     def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:

@@ -15,7 +15,8 @@ from sqlalchemy import create_engine, event, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from hatrack.core.errors import AdapterNotFound, StorageError
+from hatrack.core.config_provider import host_of
+from hatrack.core.errors import AdapterNotFound, StorageError, WeightsElsewhere
 from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.core.names import BASE, closest, split_reference
 from hatrack.core.project import Project
@@ -146,7 +147,23 @@ class Registry:
         return manifest
 
     def folder(self, manifest: Manifest) -> Path:
-        """The files of a version in a folder, checked.
+        """The files of a version that can be loaded here, in a folder, checked.
+
+        Raises:
+            WeightsElsewhere: it has no weights here; ``files`` gives what it has.
+            AdapterBroken: a file is missing or damaged.
+        """
+        if manifest.hosted is not None:
+            raise WeightsElsewhere(
+                f"the weights of {manifest.name}@{manifest.version} are not on this machine, and this needs them",
+                given=f"{manifest.hosted.model} at {host_of(manifest.hosted.base_url)}",
+                allowed="eval, ask, chat, classify, versions, diff and promote for a hosted version",
+                fix=f"train {manifest.name} here: `hatrack train {manifest.name}` without --provider",
+            )
+        return self.files(manifest)
+
+    def files(self, manifest: Manifest) -> Path:
+        """Whatever files a version has, in a folder, checked.
 
         Raises:
             AdapterBroken: a file is missing or damaged.

@@ -7,14 +7,12 @@ import gc
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from rich.console import Console
 from safetensors.torch import save_file
 
@@ -34,6 +32,7 @@ from hatrack.training.fit import Plan, base_name, fit
 from hatrack.training.identity import behaviour, run_key
 from hatrack.training.methods.base import METHODS
 from hatrack.training.objectives.base import OBJECTIVES
+from hatrack.training.only_one import only_one
 from hatrack.training.parent import Parent, check_parent
 from hatrack.training.processes import processes
 from hatrack.training.proof import check_reproduced, served_outputs
@@ -124,7 +123,7 @@ def train_adapter(
     plan = Plan(name, config, files, prepared, run, method, objective, options, rate, template, parent)
     with storage_errors(run), team.watched():
         run.mkdir(parents=True, exist_ok=True)
-        with _only_one(run) if team.main else contextlib.nullcontext():
+        with only_one(run) if team.main else contextlib.nullcontext():
             if team.from_main((run / ADAPTER).is_dir):  # renamed into place when whole
                 console.print(f"{name}: this very run is finished already; its adapter is used (remove {run} to train again)")
             else:
@@ -172,26 +171,6 @@ def _card(plan: Plan, head_scale: float | None) -> AdapterCard:
         head_scale=head_scale,
         trained_on=plan.method.traits.trained_on,
     )
-
-
-@contextlib.contextmanager
-def _only_one(run: Path) -> Iterator[None]:
-    """Two processes at one run would delete each other's checkpoints.
-
-    Raises:
-        TrainingError: another process is at it.
-    """
-    lock = FileLock(run.with_name(f".{run.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TrainingError(
-            "another process is training this very run", given=str(run), fix="wait for it, or stop it; the run then goes on where it was"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _tidy(plan: Plan) -> None:

@@ -13,9 +13,11 @@ from hatrack.core.errors import ConfigError
 from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.core.names import closest
 from hatrack.core.project import Project
+from hatrack.data.leaving import check_leaving
 from hatrack.data.prepare import Prepared, prepare
 from hatrack.data.tools import Tools
 from hatrack.evaluation.compare import evaluate_adapter
+from hatrack.models.backends.hosted import open_hosted
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.registry.manifest import build_manifest
@@ -131,10 +133,15 @@ class Workbench:
 
     def measure(self, manifest: Manifest, prepared: Prepared) -> EvalReport:
         """Measure a version against the base, and the parent it was trained on from; the report is not kept."""
+        hosted = open_hosted(self.registry.files(manifest)) if manifest.hosted else None
+        if hosted is not None:
+            settings = self.config.provider
+            permitted = settings is not None and settings.personal_data == "send"
+            check_leaving(self.adapter(manifest.name), prepared, hosted.backend.host, permitted=permitted)
         if self.host is None:
             self.host = ModelHost(self.files)
         parent = self.registry.find(manifest.config["parent"]) if "parent" in manifest.config else None
-        for version in filter(None, (manifest, parent)):
+        for version in filter(None, (manifest if hosted is None else None, parent)):
             if version.digest not in self.host.adapters:
                 self.host.attach(version.digest, self.registry.folder(version))
         return evaluate_adapter(
@@ -148,6 +155,7 @@ class Workbench:
             manifest.seed,
             lambda line: self.console.print(f"[dim]{manifest.name}: {line}[/dim]"),
             parent.digest if parent else None,
+            hosted,
         )
 
 

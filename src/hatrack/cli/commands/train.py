@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
+
+if TYPE_CHECKING:
+    from hatrack.core.lineage import Manifest
 
 
 def run(
     names: Annotated[list[str] | None, typer.Argument(help="Adapters of hatrack.yaml; none: all of them.")] = None,
     axolotl: Annotated[Path | None, typer.Option(help="Take over this Axolotl config.yml as hatrack.yaml first.")] = None,
     accept: Annotated[bool, typer.Option("--accept", help="With --axolotl: train in spite of keys that have no counterpart.")] = False,
+    provider: Annotated[str | None, typer.Option(help="Train there instead of here: openai. Sends the rows; costs money.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="With --provider: another address than provider.base_url.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="With --provider: pay for the same job once more.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="With --provider: end the running job instead.")] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
+    from hatrack.core.errors import ConfigError
     from hatrack.training.processes import processes
     from hatrack.workflows.adapt import Workbench
 
+    if provider is None and (endpoint or again or cancel):
+        raise ConfigError(
+            "--endpoint, --again and --cancel are for hosted training", given="no --provider", allowed="--provider openai", fix="add it"
+        )
     team = processes()
     with team.watched():
         if axolotl is not None:
@@ -31,14 +43,37 @@ def run(
         chosen = names or list(bench.config.adapters)
         for name in chosen:
             bench.adapter(name)  # a wrong name is refused before the first hour of training
-        manifests = [bench.train(name, bench.prepare(name)) for name in chosen]
+        if provider is None:
+            manifests = [bench.train(name, bench.prepare(name)) for name in chosen]
+    if provider is not None:
+        from hatrack.workflows.hosted import HostedTraining
+
+        hosted = HostedTraining(bench, provider, endpoint)
+        if cancel:
+            states = [(name, hosted.cancel(name)) for name in chosen]
+            if json:
+                print_json([{"adapter": name, "job": state.id, "status": state.status} for name, state in states])
+            else:
+                for name, state in states:
+                    result_console().print(f"{name}: job {state.id} is {state.status}")
+            return
+        for name in chosen:
+            hosted.check(name)
+        manifests = [hosted.train(name, again=again) for name in chosen]
     if json:
         print_json([manifest.model_dump(mode="json") for manifest in manifests])
         return
     for manifest in manifests:
-        figures = manifest.training
-        result_console().print(
-            f"{manifest.name}@{manifest.version}  digest {manifest.digest[:12]}  {figures['seconds']:.0f} s, "
-            f"{figures['tokens_per_second']:.0f} tokens/s, validation loss {figures['best_validation_loss']:.3f}\n"
-            f"  next: hatrack eval {manifest.name}"
-        )
+        result_console().print(f"{manifest.name}@{manifest.version}  digest {manifest.digest[:12]}  {_figures(manifest)}")
+        result_console().print(f"  next: hatrack eval {manifest.name}")
+
+
+def _figures(manifest: Manifest) -> str:
+    from hatrack.core.config_provider import host_of
+
+    figures = manifest.training
+    if manifest.hosted:
+        tokens = manifest.hosted.trained_tokens
+        billed = "" if tokens is None else f", {tokens:,} trained tokens"
+        return f"{figures['seconds']:.0f} s{billed}; the weights stay at {host_of(manifest.hosted.base_url)}: {manifest.hosted.model}"
+    return f"{figures['seconds']:.0f} s, {figures['tokens_per_second']:.0f} tokens/s, validation loss {figures['best_validation_loss']:.3f}"
