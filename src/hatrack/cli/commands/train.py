@@ -11,6 +11,7 @@ from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_c
 
 if TYPE_CHECKING:
     from hatrack.core.lineage import Manifest
+    from hatrack.workflows.adapt import Workbench
 
 
 def run(
@@ -46,20 +47,9 @@ def run(
         if provider is None:
             manifests = [bench.train(name, bench.prepare(name)) for name in chosen]
     if provider is not None:
-        from hatrack.workflows.hosted import HostedTraining
-
-        hosted = HostedTraining(bench, provider, endpoint)
+        manifests = _hosted(bench, chosen, provider, endpoint, again=again, cancel=cancel, json=json)
         if cancel:
-            states = [(name, hosted.cancel(name)) for name in chosen]
-            if json:
-                print_json([{"adapter": name, "job": state.id, "status": state.status} for name, state in states])
-            else:
-                for name, state in states:
-                    result_console().print(f"{name}: job {state.id} is {state.status}")
             return
-        for name in chosen:
-            hosted.check(name)
-        manifests = [hosted.train(name, again=again) for name in chosen]
     if json:
         print_json([manifest.model_dump(mode="json") for manifest in manifests])
         return
@@ -77,3 +67,22 @@ def _figures(manifest: Manifest) -> str:
         billed = "" if tokens is None else f", {tokens:,} trained tokens"
         return f"{figures['seconds']:.0f} s{billed}; the weights stay at {host_of(manifest.hosted.base_url)}: {manifest.hosted.model}"
     return f"{figures['seconds']:.0f} s, {figures['tokens_per_second']:.0f} tokens/s, validation loss {figures['best_validation_loss']:.3f}"
+
+
+def _hosted(
+    bench: Workbench, chosen: list[str], provider: str, endpoint: str | None, *, again: bool, cancel: bool, json: bool
+) -> list[Manifest]:
+    """Train at a provider, or end what runs there."""
+    from hatrack.workflows.hosted import HostedTraining
+
+    hosted = HostedTraining(bench, provider, endpoint)
+    if cancel:
+        states = [(name, hosted.cancel(name)) for name in chosen]
+        if json:
+            print_json([{"adapter": name, "job": state.id, "status": state.status} for name, state in states])
+        for name, state in [] if json else states:
+            result_console().print(f"{name}: job {state.id} is {state.status}")
+        return []
+    for name in chosen:
+        hosted.check(name)
+    return [hosted.train(name, again=again) for name in chosen]
