@@ -69,7 +69,7 @@ def test_answers_that_are_no_label_count_as_wrong_and_against_the_format(hatrack
 def test_free_answers_are_measured_too(hatrack, tmp_path, tiny_causal, server, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     server.say, server.way = colour_in, ("succeeded",)
-    rows = [{"prompt": row["text"], "response": row["label"]} for row in label_rows(100)]
+    rows = [{"prompt": row["text"], "response": row["label"]} for row in label_rows(60)]
     root = hosted_project(tmp_path / "free", tiny_causal, server, rows, task="instruct")
     assert hatrack(*TRAIN, project=root).code == 0
     report = json.loads(hatrack("eval", "colours", "--json", project=root).out)

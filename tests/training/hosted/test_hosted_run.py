@@ -122,6 +122,19 @@ def test_a_killed_follow_up_is_taken_up_by_the_same_command(hatrack, root, serve
     assert server.count("POST", "/v1/files") == 2
 
 
+def test_the_job_is_on_disk_before_it_is_looked_at(hatrack, root, server):
+    real, known = server.answer, []
+
+    def answer(method, path, query, body):
+        if path == f"{JOBS}/ftjob-1":
+            known.append(ledger(root)["job"])
+        return real(method, path, query, body)
+
+    server.answer = answer
+    assert hatrack(*TRAIN, project=root).code == 0
+    assert known[0] == "ftjob-1"
+
+
 def test_a_kill_between_the_start_and_its_record_starts_no_second_job(hatrack, root, server):
     hatrack(*TRAIN, project=root)
     run = run_folder(root)
