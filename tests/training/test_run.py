@@ -8,7 +8,7 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from hatrack.core.errors import StorageError, TrainingError
-from hatrack.training import loop as loop_module
+from hatrack.training import weights as weights_module
 from hatrack.training.checkpoint import latest_sealed
 from hatrack.training.progress import LiveBar
 from tiny_training import events_of, open_pieces, run_folder, train, train_and_register
@@ -120,7 +120,7 @@ def test_a_disk_that_is_full_when_weights_are_written_is_one_message(make_projec
     def refuse(*args, **kwargs):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(loop_module, "save_file", refuse)
+    monkeypatch.setattr(weights_module, "save_file", refuse)
     ran = hatrack("train", project=make_project("classify-by-text", train=SHORT))
     assert ran.code == 2
     assert "the disk is full" in ran.err
