@@ -14,7 +14,8 @@ HatrackError                      a fault with: what, given, allowed, fix
 ├── TemplateError                 messages cannot be rendered into tokens and a mask
 ├── TrainingError
 │   ├── TargetsNotFound           target_modules match nothing
-│   └── NonFiniteLoss             the loss became NaN or infinite
+│   ├── NonFiniteLoss             the loss became NaN or infinite
+│   └── RunInUse                  another process is at this very run
 ├── AdapterError
 │   ├── AdapterNotFound           unknown name or version (a LookupError)
 │   ├── AdapterMismatch           trained for another base or another template
@@ -47,6 +48,7 @@ __all__ = [
     "NonFiniteLoss",
     "PromotionRefused",
     "RowErrors",
+    "RunInUse",
     "StorageError",
     "TargetsNotFound",
     "TemplateError",
@@ -162,6 +164,10 @@ class TargetsNotFound(TrainingError, LookupError):
 
 class NonFiniteLoss(TrainingError):
     """The training loss became NaN or infinite."""
+
+
+class RunInUse(TrainingError):
+    """Another process is training this very run, or is at this very sweep."""
 
 
 class AdapterError(HatrackError):

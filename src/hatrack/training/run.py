@@ -23,7 +23,7 @@ from transformers import set_seed
 from hatrack.core.atomic import STAGING, staged_folder, storage_errors, write_text
 from hatrack.core.config import AdapterConfig
 from hatrack.core.digest import canonical_json
-from hatrack.core.errors import TrainingError
+from hatrack.core.errors import RunInUse
 from hatrack.data.prepare import Prepared
 from hatrack.models.adapters.folder import HEAD, AdapterCard
 from hatrack.models.adapters.probe import PROBE_TOKENS, write_probe
@@ -37,6 +37,7 @@ from hatrack.training.estimate import estimate
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.fast.dropout import turn_off_dropout
 from hatrack.training.figures import figures_of
+from hatrack.training.fit import check_fit
 from hatrack.training.identity import behaviour, run_key
 from hatrack.training.loop import run_loop
 from hatrack.training.memory import forget_peak
@@ -107,35 +108,15 @@ def train_adapter(
         parent: the version that ``config.parent`` names; training starts from its weights.
 
     Raises:
-        TrainingError: the task does not fit the base; the options match nothing; the loss is not finite; another
-            process is at this very run; the parent was trained in another way.
+        TrainingError: task, method and base do not fit; the options match nothing; the loss is not finite; the parent was
+            trained in another way.
+        RunInUse: another process is at this very run.
         AdapterMismatch: the parent belongs to another base or template.
         DataError: rows that would train nothing, or something else than asked.
         StorageError: the run's folder cannot be written.
     """
     method, objective = METHODS.get(config.method)(), OBJECTIVES.get(config.task)()
-    if files.kind != objective.kind:
-        raise TrainingError(
-            f"task {config.task} needs {'an encoder' if objective.kind == 'encoder' else 'a base that generates text'}",
-            given=f"{files.spec} is {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            allowed="classify on an encoder; classify-by-text and instruct on a causal model",
-            fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
-        )
-    if files.kind not in method.traits.kinds:
-        fitting = [name for name in METHODS.names() if files.kind in METHODS.get(name).traits.kinds]
-        raise TrainingError(
-            f"method {config.method} makes no sense on {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            given=f"method: {config.method}, base: {files.spec}",
-            allowed=", ".join(fitting),
-            fix="choose another method; `hatrack methods` says what each is for",
-        )
-    if config.task == "prefer" and not method.traits.leaves_base:
-        raise TrainingError(
-            f"method {config.method} has no reference to prefer against: without the adapter its base is another model",
-            given=f"task: prefer, method: {config.method}",
-            allowed=", ".join(name for name in METHODS.names() if METHODS.get(name).traits.leaves_base),
-            fix="set method: lora",
-        )
+    check_fit(config, files)
     options = method.options.model_validate(config.options)
     rate = config.train.learning_rate or method.learning_rate(files.kind) * objective.rate_scale
     acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"), parent)
@@ -259,13 +240,13 @@ def _only_one(run: Path) -> Iterator[None]:
     """Two processes at one run would delete each other's checkpoints.
 
     Raises:
-        TrainingError: another process is at it.
+        RunInUse: another process is at it.
     """
     lock = FileLock(run.with_name(f".{run.name}.lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise TrainingError(
+        raise RunInUse(
             "another process is training this very run", given=str(run), fix="wait for it, or stop it; the run then goes on where it was"
         ) from error
     try:
