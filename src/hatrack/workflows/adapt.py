@@ -91,10 +91,10 @@ class Workbench:
         manifest = self.registry.resolve(reference)
         return Parent(manifest, self.registry.folder(manifest))
 
-    def train(self, name: str, prepared: Prepared) -> Manifest:
-        """Train and register a version; the same digest is registered once."""
+    def train(self, name: str, prepared: Prepared, config: AdapterConfig | None = None) -> Manifest:
+        """Train and register a version, by ``config`` if not by hatrack.yaml; the same digest is registered once."""
         parent = self.parent(name)
-        trained = train_adapter(name, self.adapter(name), self.files, prepared, self.project.runs, self.console, parent)
+        trained = train_adapter(name, config or self.adapter(name), self.files, prepared, self.project.runs, self.console, parent)
         manifest = build_manifest(
             self.registry,
             name,
