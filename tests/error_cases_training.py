@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from filelock import FileLock
+
 import error_cases_data  # noqa: F401  # its cases come before these on the page
-from error_place import fault
+from error_place import Place, case, fault
 
 __all__: list[str] = []
+
+HELD: list[FileLock] = []  # a lock goes with its object
 
 fault(
     "sweep: methods and lists that are not there",
@@ -29,3 +33,12 @@ fault(
     "no trial of the sweep came to its end",
     "remove PROJECT/.hatrack/runs/first#sweep",
 )
+
+
+@case("sweep: another process is at it", "another process is at this sweep", "PROJECT/.hatrack/runs/first#sweep")
+def _(at: Place) -> str:
+    folder = at.project(sweep={"methods": ["ia3"]}) / ".hatrack" / "runs" / "first#sweep"
+    folder.mkdir(parents=True)
+    HELD.append(FileLock(folder / ".lock"))
+    HELD[-1].acquire()
+    return "train --sweep"

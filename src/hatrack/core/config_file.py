@@ -131,7 +131,7 @@ def _sweep_faults(place: str, sweep: Any, option_models: OptionModels) -> list[s
     """Methods to be tried that do not exist."""
     methods = sweep.get("methods") if isinstance(sweep, dict) else None
     sentences = []
-    for method in methods if isinstance(methods, list) else []:
+    for method in methods if isinstance(methods, list) else filter(None, [methods]):
         try:
             option_models(str(method))
         except ConfigError as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hatrack.core.strict import Strict
 
@@ -18,27 +18,28 @@ class SweepSpace(Strict):
     """What ``hatrack train --sweep`` tries. A key that is null is not tried: the adapter's own setting holds."""
 
     methods: tuple[str, ...] | None = Field(
-        None, min_length=1, description="Methods; null: the adapter's own, lora, bottleneck, ia3 and last-n (with `parent`: its own alone)."
+        None, description="Methods; null: the adapter's own, lora, bottleneck, ia3 and last-n (with `parent`: its own alone)."
     )
     ranks: tuple[Count, ...] | None = Field(
-        (4, 16, 64), min_length=1, description="Ranks (bottleneck: size), for the methods that have one; alpha keeps its ratio to it."
+        (4, 16, 64), description="Ranks (bottleneck: size), for the methods that have one; alpha keeps its ratio to it."
     )
     rates: tuple[Positive, ...] | None = Field(
         None,
-        min_length=1,
         description="Learning rates as multiples of each method's own; null: 0.3, 1 and 3, if there are no learning_rates.",
     )
     learning_rates: tuple[Positive, ...] | None = Field(
-        None, min_length=1, description="Learning rates as they are, the same for all methods; tried beside rates."
+        None, description="Learning rates as they are, the same for all methods; tried beside rates."
     )
     targets: tuple[tuple[str, ...] | None, ...] | None = Field(
-        None, min_length=1, description="Lists to try as target_modules, for the methods that have it; a null among them: the method's own."
+        None, description="Lists to try as target_modules, for the methods that have it; a null among them: the method's own."
     )
     last_layers: tuple[Count | None, ...] | None = Field(
-        None, min_length=1, description="Numbers to try as last_layers, for the methods that have it; a null among them: all blocks."
+        None, description="Numbers to try as last_layers, for the methods that have it; a null among them: all blocks."
     )
     trials: int = Field(12, ge=2, le=1000, description="Settings that are tried at most, the adapter's own among them.")
-    rungs: int = Field(3, ge=1, le=8, description="Rungs; the last trains as long as train.epochs says, each before it a part of that.")
+    rungs: int = Field(
+        3, ge=1, le=8, description="How many rungs; the last trains as long as train.epochs says, each before it a part of that."
+    )
     keep: int = Field(3, ge=2, le=10, description="One in so many goes on to the next rung, which trains so many times as long.")
     minutes: float | None = Field(
         None, gt=0, description="Minutes after which no trial is begun; each rung has its equal share. Null: no limit."
@@ -49,3 +50,18 @@ class SweepSpace(Strict):
         "loss: validation loss; auto: metric for tasks with labels, else loss.",
     )
     seed: int = Field(13, ge=0, lt=2**32, description="Which settings are tried, and in which order.")
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _targets_are_lists(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple) and any(isinstance(one, str) for one in value):
+            raise ValueError("a list of lists is needed, one for each choice: [[q_proj, v_proj], null]")
+        return value
+
+    @field_validator("methods", "ranks", "rates", "learning_rates", "targets", "last_layers", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        values = value if isinstance(value, list | tuple) or value is None else [value]
+        if values is not None and not values:
+            raise ValueError("an empty list tries nothing; leave the key out")
+        return values
