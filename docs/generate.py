@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
@@ -51,6 +52,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.train.fast", FastSettings),
     ("adapters.NAME.trainer", TrainerNames),
     ("adapters.NAME.preference", Preference),
+    ("adapters.NAME.sweep", SweepSpace),
     ("gate", GateRules),
     ("provider", ProviderSettings),
 ]

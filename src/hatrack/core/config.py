@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
 from hatrack.core.names import BASE, NAME_RULE, valid_name
 from hatrack.core.strict import Strict
@@ -135,6 +136,7 @@ class AdapterConfig(Strict):
     checks: Checks = Field(Checks(), description="Limits beyond which the data is refused.")
     train: TrainSettings = Field(TrainSettings(), description="The training loop.")
     trainer: TrainerNames = Field(TrainerNames(), description="The training loop, by the names of transformers' TrainingArguments.")
+    sweep: SweepSpace = Field(SweepSpace(), description="What `hatrack train --sweep` tries.")
 
     @model_validator(mode="before")
     @classmethod

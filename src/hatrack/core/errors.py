@@ -16,7 +16,8 @@ HatrackError                      a fault with: what, given, allowed, fix
 │   ├── TargetsNotFound           target_modules match nothing
 │   ├── NonFiniteLoss             the loss became NaN or infinite
 │   ├── ProcessLost               one of several processes ended before its time
-│   └── JobFailed                 a hosted fine-tuning job ended without a model
+│   ├── JobFailed                 a hosted fine-tuning job ended without a model
+│   └── RunInUse                  another process is at this very run
 ├── AdapterError
 │   ├── AdapterNotFound           unknown name or version (a LookupError)
 │   ├── AdapterMismatch           trained for another base or another template
@@ -56,6 +57,7 @@ __all__ = [
     "ProviderError",
     "ProviderUnreachable",
     "RowErrors",
+    "RunInUse",
     "StorageError",
     "TargetsNotFound",
     "TemplateError",
@@ -180,6 +182,10 @@ class ProcessLost(TrainingError):
 
 class JobFailed(TrainingError):
     """A hosted fine-tuning job failed or was cancelled."""
+
+
+class RunInUse(TrainingError):
+    """Another process is training this very run, or is at this very sweep."""
 
 
 class AdapterError(HatrackError):

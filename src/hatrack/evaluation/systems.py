@@ -20,7 +20,19 @@ from hatrack.models.host import ModelHost
 from hatrack.models.label_scoring import build_trie, score_labels
 from hatrack.models.render import ChatRenderer
 
-__all__ = ["ADAPTER", "ANSWER_TOKENS", "LATENCY_ROWS", "PARENT", "SystemOutput", "percentile", "question", "run_bases", "run_systems"]
+__all__ = [
+    "ADAPTER",
+    "ANSWER_TOKENS",
+    "LATENCY_ROWS",
+    "PARENT",
+    "SystemOutput",
+    "adapter_answers",
+    "expected_answer",
+    "percentile",
+    "question",
+    "run_bases",
+    "run_systems",
+]
 
 ADAPTER = "adapter"
 PARENT = "base-parent"  # what an adapter was trained on from; a base figure like the others
@@ -99,6 +111,22 @@ def _run(host: ModelHost, systems: Sequence[_System], test: Sequence[Example], r
             )
         )
     return outputs
+
+
+def adapter_answers(host: ModelHost, key: str, rows: Sequence[Example]) -> tuple[str, ...]:
+    """What the attached adapter ``key`` alone answers to ``rows``, as it is used: nothing is timed, no base is asked."""
+    card = host.adapters[key].card
+    if card.task == "classify":
+        answer = _by_head(host, key, _head(host, key))
+    else:
+        answer = _generating(host, card, _asked if card.task == "instruct" else _classifying(card.system))
+    with host.using(key):
+        return tuple(text.strip() for text in answer(rows)[0])
+
+
+def expected_answer(example: Example) -> str:
+    """What would have been right."""
+    return example.label or (example.messages[-1].content.strip() if example.messages else example.text)
 
 
 def _causal_systems(host: ModelHost, key: str, card: AdapterCard, parent: str | None) -> list[_System]:
@@ -228,29 +256,35 @@ def _prompts(renderer: ChatRenderer, card: AdapterCard, prompt: Prompt, examples
 
 
 def _encoder_systems(host: ModelHost, key: str, train: Sequence[Example]) -> list[_System]:
-    adapter = host.adapters[key]
-    card, labels = adapter.card, adapter.card.labels
-    number = {label: i for i, label in enumerate(labels)}
+    card = host.adapters[key].card
+    number = {label: i for i, label in enumerate(card.labels)}
     with host.using(BASE):
         embeddings = host.embed_ids(host.tokenize([example.text for example in train], card.max_length))
-    centroids = CosineHead(class_centroids(embeddings, torch.tensor([number[example.label] for example in train]), len(labels)))
+    centroids = CosineHead(class_centroids(embeddings, torch.tensor([number[example.label] for example in train]), len(card.labels)))
+    return [
+        _System("base-centroid", "base, nearest class centroid", BASE, True, _by_head(host, key, centroids)),
+        _System(ADAPTER, "adapter", key, True, _by_head(host, key, _head(host, key))),
+    ]
 
-    def classify(head: CosineHead) -> Answer:
-        def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
-            rows = host.tokenize([example.text for example in examples], card.max_length)
-            with torch.inference_mode():
-                best = head(host.embed_ids(rows)).argmax(dim=1).tolist()
-            return [labels[i] for i in best], [len(row) for row in rows], [0] * len(rows)
 
-        return answer
-
-    head = adapter.head
+def _head(host: ModelHost, key: str) -> CosineHead:
+    head = host.adapters[key].head
     if head is None:
         raise RuntimeError("a classify adapter is attached without its head")  # ModelHost.attach reads it or refuses
-    return [
-        _System("base-centroid", "base, nearest class centroid", BASE, True, classify(centroids)),
-        _System(ADAPTER, "adapter", key, True, classify(head)),
-    ]
+    return head
+
+
+def _by_head(host: ModelHost, key: str, head: CosineHead) -> Answer:
+    """Embeddings of whatever is switched on, and the nearest class of ``head``; ``key`` says the labels."""
+    card = host.adapters[key].card
+
+    def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
+        rows = host.tokenize([example.text for example in examples], card.max_length)
+        with torch.inference_mode():
+            best = head(host.embed_ids(rows)).argmax(dim=1).tolist()
+        return [card.labels[i] for i in best], [len(row) for row in rows], [0] * len(rows)
+
+    return answer
 
 
 def percentile(values: Sequence[float], share: float) -> float:

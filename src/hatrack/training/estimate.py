@@ -22,7 +22,7 @@ from hatrack.training.objectives.base import Collate, Item, Trainee
 from hatrack.training.processes import processes
 from hatrack.training.share import Share
 
-__all__ = ["Estimate", "estimate", "step_counts"]
+__all__ = ["Estimate", "duration", "estimate", "step_counts"]
 
 _GROWTH = 4  # each trial has so many times the rows of the one before
 _SPARE = 0.95  # of what is free: the system and the libraries move too
@@ -48,7 +48,7 @@ class Estimate:
 
     def __str__(self) -> str:
         memory = f"about {self.peak / 1e9:.1f} GB of memory at most, of {self.free / 1e9:.1f}"
-        return f"{memory}; about {_duration(self.seconds)} at most, {self.steps:,} steps of {self.step:.2g} s"
+        return f"{memory}; about {duration(self.seconds)} at most, {self.steps:,} steps of {self.step:.2g} s"
 
 
 def step_counts(settings: TrainSettings, rows: int) -> tuple[int, int]:
@@ -163,7 +163,8 @@ class _DryRun:
         )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, for people."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from hatrack.core.errors import TrainingError
+from hatrack.core.errors import RunInUse
 
 __all__ = ["only_one"]
 
@@ -18,13 +18,13 @@ def only_one(run: Path) -> Iterator[None]:
     """Hold the run for the block.
 
     Raises:
-        TrainingError: another process is at it.
+        RunInUse: another process is at it.
     """
     lock = FileLock(run.with_name(f".{run.name}.lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise TrainingError(
+        raise RunInUse(
             "another process is training this very run", given=str(run), fix="wait for it, or stop it; the run then goes on where it was"
         ) from error
     try:

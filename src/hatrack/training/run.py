@@ -19,7 +19,6 @@ from safetensors.torch import save_file
 from hatrack.core.atomic import STAGING, staged_folder, storage_errors, write_text
 from hatrack.core.config import AdapterConfig
 from hatrack.core.digest import canonical_json
-from hatrack.core.errors import TrainingError
 from hatrack.data.prepare import Prepared
 from hatrack.models.adapters.folder import HEAD, AdapterCard
 from hatrack.models.adapters.probe import write_probe
@@ -30,6 +29,7 @@ from hatrack.training.curves import CURVES, draw_curves
 from hatrack.training.engines import check_engine
 from hatrack.training.fit import Plan, base_name, fit
 from hatrack.training.identity import behaviour, run_key
+from hatrack.training.matching import check_fit
 from hatrack.training.methods.base import METHODS
 from hatrack.training.objectives.base import OBJECTIVES
 from hatrack.training.only_one import only_one
@@ -79,35 +79,15 @@ def train_adapter(
         parent: the version that ``config.parent`` names; training starts from its weights.
 
     Raises:
-        TrainingError: the task does not fit the base; the options match nothing; the loss is not finite; another
-            process is at this very run; the parent was trained in another way.
+        TrainingError: task, method and base do not fit; the options match nothing; the loss is not finite; the parent was
+            trained in another way.
+        RunInUse: another process is at this very run.
         AdapterMismatch: the parent belongs to another base or template.
         DataError: rows that would train nothing, or something else than asked.
         StorageError: the run's folder cannot be written.
     """
     method, objective = METHODS.get(config.method)(), OBJECTIVES.get(config.task)()
-    if files.kind != objective.kind:
-        raise TrainingError(
-            f"task {config.task} needs {'an encoder' if objective.kind == 'encoder' else 'a base that generates text'}",
-            given=f"{files.spec} is {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            allowed="classify on an encoder; classify-by-text and instruct on a causal model",
-            fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
-        )
-    if files.kind not in method.traits.kinds:
-        fitting = [name for name in METHODS.names() if files.kind in METHODS.get(name).traits.kinds]
-        raise TrainingError(
-            f"method {config.method} makes no sense on {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            given=f"method: {config.method}, base: {files.spec}",
-            allowed=", ".join(fitting),
-            fix="choose another method; `hatrack methods` says what each is for",
-        )
-    if config.task == "prefer" and not method.traits.leaves_base:
-        raise TrainingError(
-            f"method {config.method} has no reference to prefer against: without the adapter its base is another model",
-            given=f"task: prefer, method: {config.method}",
-            allowed=", ".join(name for name in METHODS.names() if METHODS.get(name).traits.leaves_base),
-            fix="set method: lora",
-        )
+    check_fit(config, files)
     team = processes()
     check_share(config, team)
     check_engine()

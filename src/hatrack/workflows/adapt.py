@@ -97,12 +97,16 @@ class Workbench:
         manifest = self.registry.resolve(reference)
         return Parent(manifest, self.registry.folder(manifest))
 
-    def train(self, name: str, prepared: Prepared) -> Manifest:
-        """Train and register a version; the same digest is registered once. Of several processes the main one registers."""
+    def train(self, name: str, prepared: Prepared, config: AdapterConfig | None = None) -> Manifest:
+        """Train and register a version, by ``config`` if not by hatrack.yaml; the same digest is registered once.
+
+        Of several processes the main one registers.
+        """
         team = processes()
         with team.first():
             parent = self.parent(name)
-        trained = train_adapter(name, self.adapter(name), self.files, prepared, self.project.runs, self.console, parent)
+        chosen = config or self.adapter(name)
+        trained = train_adapter(name, chosen, self.files, prepared, self.project.runs, self.console, parent)
         return team.from_main(lambda: self._register(name, prepared, trained, parent))
 
     def _register(self, name: str, prepared: Prepared, trained: TrainedAdapter, parent: Parent | None) -> Manifest:

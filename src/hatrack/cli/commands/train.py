@@ -22,6 +22,7 @@ def run(
     endpoint: Annotated[str | None, typer.Option(help="With --provider: another address than provider.base_url.")] = None,
     again: Annotated[bool, typer.Option("--again", help="With --provider: pay for the same job once more.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="With --provider: end the running job instead.")] = False,
+    search: Annotated[bool, typer.Option("--sweep", help="Try settings first (see `sweep:` in hatrack.yaml); train the best one.")] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
@@ -44,8 +45,11 @@ def run(
         chosen = names or list(bench.config.adapters)
         for name in chosen:
             bench.adapter(name)  # a wrong name is refused before the first hour of training
-        if provider is None:
+        if provider is None and not search:
             manifests = [bench.train(name, bench.prepare(name)) for name in chosen]
+    if search:
+        _sweep(bench, chosen, json=json)
+        return
     if provider is not None:
         manifests = _hosted(bench, chosen, provider, endpoint, again=again, cancel=cancel, json=json)
         if cancel:
@@ -86,3 +90,24 @@ def _hosted(
     for name in chosen:
         hosted.check(name)
     return [hosted.train(name, again=again) for name in chosen]
+
+
+def _sweep(bench: Workbench, names: list[str], *, json: bool) -> None:
+    from hatrack.cli.sweeps import sweep_json, sweep_lines, sweep_table
+    from hatrack.cli.tables import report_tables
+    from hatrack.workflows.sweep import sweep
+
+    results = []
+    for name in names:
+        result = sweep(bench, name)
+        results.append(result)
+        if json:
+            continue
+        console = result_console()
+        for table in (sweep_table(result), *report_tables(result.report)):
+            console.print(table)
+        console.print(f"{name}@{result.manifest.version}: " + "; ".join(result.report.reasons))
+        for line in sweep_lines(result):
+            console.print(line, soft_wrap=True, markup=False)
+    if json:
+        print_json([sweep_json(result) for result in results])
