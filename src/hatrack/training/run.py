@@ -39,7 +39,7 @@ from hatrack.training.fast.dropout import turn_off_dropout
 from hatrack.training.figures import figures_of
 from hatrack.training.identity import behaviour, run_key
 from hatrack.training.loop import run_loop
-from hatrack.training.memory import forget_peak
+from hatrack.training.memory import forget_peak, settled_heap
 from hatrack.training.methods.base import METHODS, Method, Schedule
 from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
 from hatrack.training.objectives.classify import EncoderTrainee
@@ -215,7 +215,7 @@ def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
     home = plan.run.parent.with_name("cache") / "hidden"
     stop = StopAfterStep()
     try:
-        with stop.listening(), tracking(settings.report_to, plan.run):
+        with stop.listening(), tracking(settings.report_to, plan.run), settled_heap():
             rows = [*train, *validation]
             found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
             console.print(f"{plan.name}: fast: {found}")
