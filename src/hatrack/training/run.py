@@ -37,6 +37,7 @@ from hatrack.training.estimate import estimate
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.fast.dropout import turn_off_dropout
 from hatrack.training.figures import figures_of
+from hatrack.training.fit import check_fit
 from hatrack.training.identity import behaviour, run_key
 from hatrack.training.loop import run_loop
 from hatrack.training.memory import forget_peak, settled_heap
@@ -114,28 +115,7 @@ def train_adapter(
         StorageError: the run's folder cannot be written.
     """
     method, objective = METHODS.get(config.method)(), OBJECTIVES.get(config.task)()
-    if files.kind != objective.kind:
-        raise TrainingError(
-            f"task {config.task} needs {'an encoder' if objective.kind == 'encoder' else 'a base that generates text'}",
-            given=f"{files.spec} is {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            allowed="classify on an encoder; classify-by-text and instruct on a causal model",
-            fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
-        )
-    if files.kind not in method.traits.kinds:
-        fitting = [name for name in METHODS.names() if files.kind in METHODS.get(name).traits.kinds]
-        raise TrainingError(
-            f"method {config.method} makes no sense on {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            given=f"method: {config.method}, base: {files.spec}",
-            allowed=", ".join(fitting),
-            fix="choose another method; `hatrack methods` says what each is for",
-        )
-    if config.task == "prefer" and not method.traits.leaves_base:
-        raise TrainingError(
-            f"method {config.method} has no reference to prefer against: without the adapter its base is another model",
-            given=f"task: prefer, method: {config.method}",
-            allowed=", ".join(name for name in METHODS.names() if METHODS.get(name).traits.leaves_base),
-            fix="set method: lora",
-        )
+    check_fit(config, files, method, objective)
     options = method.options.model_validate(config.options)
     rate = config.train.learning_rate or method.learning_rate(files.kind) * objective.rate_scale
     acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"), parent)
