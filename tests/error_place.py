@@ -65,25 +65,29 @@ class Place:
 
 @dataclass(frozen=True)
 class Case:
-    """``make`` returns the command line. ``says`` must all stand in the message. ``real``: also in a process of its own."""
+    """``make`` returns the command line. ``says`` must all stand in the message.
+
+    ``real``: also in a process of its own. ``inside``: the command runs in a project.
+    """
 
     title: str
     make: Callable[[Place], list[str]]
     says: tuple[str, ...]
     real: bool = False
+    inside: bool = True
 
 
 CASES: list[Case] = []
 
 
-def fault(title: str, command: str, prepare: Callable[[Place], Any], *says: str, real: bool = False) -> None:
+def fault(title: str, command: str, prepare: Callable[[Place], Any], *says: str, real: bool = False, inside: bool = True) -> None:
     def make(place: Place) -> list[str]:
         prepare(place)
         return command.split()
 
-    CASES.append(Case(title, make, says, real))
+    CASES.append(Case(title, make, says, real, inside))
 
 
-def case(title: str, *says: str) -> Callable[[Callable[[Place], str]], None]:
+def case(title: str, *says: str, inside: bool = True) -> Callable[[Callable[[Place], str]], None]:
     """For faults that take more than a line: the function returns the command."""
-    return lambda make: CASES.append(Case(title, lambda place: make(place).split(), says))
+    return lambda make: CASES.append(Case(title, lambda place: make(place).split(), says, inside=inside))

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 import error_cases_data  # noqa: F401  # enters its cases in the list
-import error_cases_hosted  # noqa: F401  # so does this
+import error_cases_derived  # noqa: F401  # so does this
+import error_cases_hosted  # noqa: F401  # and this
 import error_cases_together  # noqa: F401  # and this
-import error_cases_training  # noqa: F401  # likewise
+import error_cases_training  # noqa: F401  # and this
 from error_cases import CASES
 from error_place import Case, Place
 
@@ -81,7 +82,7 @@ def parts(message: str) -> dict[str, str]:
 def test_a_fault_is_one_message_and_leaves_nothing_half_done(case: Case, place, hatrack):
     given = case.make(place)
     arguments = [part.replace("PROJECT", str(place.root)).replace("MODEL", str(place.encoder)) for part in given]
-    at = [] if case.title == "unknown command" else ["--project", str(place.root)]
+    at = ["--project", str(place.root)] if case.inside else []
     before = versions(place.root)
     ran = hatrack(*arguments, *at)
     assert ran.code == 2, ran
@@ -103,7 +104,7 @@ def test_a_fault_is_one_message_and_leaves_nothing_half_done(case: Case, place, 
 @pytest.mark.parametrize("case", [case for case in CASES if case.real], ids=lambda case: case.title)
 def test_a_process_of_its_own_ends_with_code_2_and_without_a_traceback(case: Case, place):
     arguments = case.make(place)
-    at = [] if case.title == "unknown command" else ["--project", str(place.root)]
+    at = ["--project", str(place.root)] if case.inside else []
     ran = subprocess.run([sys.executable, "-m", "hatrack", *arguments, *at], capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 2
     assert ran.stdout == ""

@@ -121,6 +121,7 @@ def test_every_room_has_a_docstring():
 def test_there_are_plug_in_tables_to_check():
     assert {
         "source",
+        "form",
         "reader",
         "layout",
         "export",

@@ -25,7 +25,7 @@ def test_twelve_banking_intents_are_told_apart_better_than_by_the_frozen_base(pu
 
     root = make_project(
         "classify",
-        rows("train", 40),
+        rows("train", 24),
         name="bank",
         base="bundled/all-minilm-l6-v2",
         data={"train": "data.jsonl", "test": "test.jsonl"},
@@ -34,7 +34,7 @@ def test_twelve_banking_intents_are_told_apart_better_than_by_the_frozen_base(pu
         r=16,
         alpha=32,
     )
-    (root / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows("test", 40)), encoding="utf-8")
+    (root / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows("test", 30)), encoding="utf-8")
     ran = hatrack("adapt", "--json", project=root)
     report = json.loads(ran.out)[0]
     scores = {system["name"]: system["scores"]["accuracy"]["value"] for system in report["systems"]}

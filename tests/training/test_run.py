@@ -46,10 +46,13 @@ def test_the_task_must_fit_the_base(make_project, tiny_causal, tiny_encoder):
     with pytest.raises(TrainingError, match="classify needs an encoder") as refused:
         train(make_project("classify", base=tiny_causal))
     assert "is a causal language model" in refused.value.given
-    assert "classify-by-text" in refused.value.fix
+    assert refused.value.allowed == "on a causal language model: classify-by-text, complete, instruct, prefer"
+    assert refused.value.fix == "set task: classify-by-text, or choose another base"
     with pytest.raises(TrainingError, match="needs a base that generates text") as refused:
         train(make_project("classify-by-text", base=tiny_encoder))
     assert "is an encoder" in refused.value.given
+    assert refused.value.allowed == "on an encoder: classify"
+    assert refused.value.fix == "set task: classify, or choose another base"
 
 
 def test_a_base_that_does_not_fit_leaves_no_run_behind(make_project, tiny_causal):

@@ -32,6 +32,7 @@ COMMANDS = {
     "versions": "List adapters and their versions.",
     "diff": "Show what differs between two versions.",
     "merge": "Make one adapter of several, and measure it on the rows of each.",
+    "shrink": "Make a fully tuned version smaller at a known error, and measure it anew.",
     "delta": "Keep a fully tuned model as a difference to its base, bit for bit.",
     "ask": "Ask an adapter one question.",
     "chat": "Talk with an adapter.",

@@ -97,7 +97,9 @@ class TrainSettings(Strict):
     last_turn_only: bool = Field(False, description="Train only the last assistant turn of a conversation.")
     base_dropout: Literal["keep", "off"] = Field("keep", description="Dropout inside the base: as its config says, or none (faster).")
     fast: FastSettings = Field(FastSettings(), description="Less work for the same gradients.")
-    report_to: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field((), description="Trackers that follow the run as well.")
+    report_to: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
+        (), description="Trackers that follow the run as well (extra trackers)."
+    )
     memory_gb: float | None = Field(None, gt=0, description="Most memory that training may take, in gigabytes; null: what is free.")
 
 

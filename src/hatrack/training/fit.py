@@ -24,7 +24,7 @@ from hatrack.training.fast.choose import accelerate
 from hatrack.training.fast.dropout import turn_off_dropout
 from hatrack.training.figures import figures_of
 from hatrack.training.loop import run_loop
-from hatrack.training.memory import forget_peak
+from hatrack.training.memory import forget_peak, settled_heap
 from hatrack.training.methods.base import Coverage, Method, Schedule
 from hatrack.training.objectives.base import Item, Objective, Trainee
 from hatrack.training.objectives.classify import EncoderTrainee
@@ -110,7 +110,7 @@ def fit(plan: Plan, folder: Path | None, console: Console) -> Outcome:
     home = plan.run.parent.with_name("cache") / "hidden"
     stop = StopAfterStep(team)
     try:
-        with stop.listening(), tracking(settings.report_to, plan.run):
+        with stop.listening(), tracking(settings.report_to, plan.run), settled_heap():
             rows = [*train, *validation]
             with team.first():  # what the main process computes and keeps is found by the others
                 found = accelerate(

@@ -1,21 +1,25 @@
-"""Whether task, method and base fit together: known from the config alone, before anything is loaded."""
+"""Does it go together: a task, a method and a base. Asked before anything is loaded, and answered from what each says of itself."""
 
 from __future__ import annotations
 
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import TrainingError
-from hatrack.models.loading import BaseModelFiles
+from hatrack.core.names import closest
+from hatrack.models.loading import BaseModelFiles, Kind
 from hatrack.training.methods.base import METHODS
 from hatrack.training.objectives.base import OBJECTIVES
 
 __all__ = ["check_fit", "check_method", "check_task"]
+
+_BASES: dict[Kind, str] = {"encoder": "an encoder", "causal": "a causal language model"}
+_NEEDS: dict[Kind, str] = {"encoder": "an encoder", "causal": "a base that generates text"}
 
 
 def check_fit(config: AdapterConfig, files: BaseModelFiles) -> None:
     """As ``check_task`` and ``check_method``.
 
     Raises:
-        TrainingError: they do not fit.
+        TrainingError: they do not go together.
     """
     check_task(config, files)
     check_method(config, files)
@@ -27,13 +31,15 @@ def check_task(config: AdapterConfig, files: BaseModelFiles) -> None:
     Raises:
         TrainingError: it needs an encoder, or a model that generates text.
     """
-    kind = OBJECTIVES.get(config.task).kind
+    base, kind = _BASES[files.kind], OBJECTIVES.get(config.task).kind
     if files.kind != kind:
+        tasks = [name for name in OBJECTIVES.names() if OBJECTIVES.get(name).kind == files.kind]
+        near = closest(config.task, tasks, 1) or tasks
         raise TrainingError(
-            f"task {config.task} needs {'an encoder' if kind == 'encoder' else 'a base that generates text'}",
-            given=f"{files.spec} is {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            allowed="classify on an encoder; classify-by-text and instruct on a causal model",
-            fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
+            f"task {config.task} needs {_NEEDS[kind]}",
+            given=f"{files.spec} is {base}",
+            allowed=f"on {base}: {', '.join(tasks)}",
+            fix=f"set task: {near[0]}, or choose another base",
         )
 
 
@@ -45,11 +51,10 @@ def check_method(config: AdapterConfig, files: BaseModelFiles) -> None:
     """
     traits = METHODS.get(config.method).traits
     if files.kind not in traits.kinds:
-        fitting = [name for name in METHODS.names() if files.kind in METHODS.get(name).traits.kinds]
         raise TrainingError(
-            f"method {config.method} makes no sense on {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
+            f"method {config.method} makes no sense on {_BASES[files.kind]}",
             given=f"method: {config.method}, base: {files.spec}",
-            allowed=", ".join(fitting),
+            allowed=", ".join(name for name in METHODS.names() if files.kind in METHODS.get(name).traits.kinds),
             fix="choose another method; `hatrack methods` says what each is for",
         )
     if config.task == "prefer" and not traits.leaves_base:

@@ -56,6 +56,18 @@ def test_fast_and_plain_runs_end_with_the_same_adapter(make_project, task, accum
     assert any((tensor - start[name]).norm() > 0.05 * tensor.norm() for name, tensor in plain.items()), "something was learned"
 
 
+@pytest.mark.parametrize("loss", ["dpo", "kto"])
+def test_states_of_both_answers_of_a_pair_are_kept_and_change_nothing(make_project, loss):
+    pairs = [{"prompt": r["text"], "chosen": f"it is {r['label']}", "rejected": "one two three four"} for r in label_rows(40)]
+    train_pairs = {"last_layers": 1, "preference": {"loss": loss}}
+    found = {}
+    for folder, fast in (("plain", OFF), ("quick", {"prefix_cache": "on"})):
+        project = make_project("prefer", pairs, folder=folder, train={**RUN, "learning_rate": 0.01, "fast": fast}, **train_pairs)
+        found[folder] = load_file(train(project).folder / "adapter_model.safetensors")
+    for name, tensor in found["plain"].items():
+        assert (tensor - found["quick"][name]).norm() <= 2e-4 * tensor.norm(), name
+
+
 @BOTH
 @pytest.mark.parametrize("step", [2, 8])
 @pytest.mark.parametrize("kept", [True, False])

@@ -129,7 +129,8 @@ def _cache(
         why = "dropout is active in the frozen blocks (train.base_dropout: off turns it off)"
         _refuse("prefix_cache", settings.prefix_cache, why, found)
         return
-    rows = Rows.of([item.ids for item in items], _beginning(items) if trial.trainee.packs == "causal" else 0)
+    sequences = [ids for item in items for ids in item.sequences]  # of a pair of answers: both, or all that its loss reads
+    rows = Rows.of(sequences, _beginning(items) if trial.trainee.packs == "causal" else 0)
     folder = home / short(sha256_json([CODE, fingerprint, depth, rows.shared, rows.ids]))
 
     def compute(ids: torch.Tensor, mask: torch.Tensor, shared: int) -> tuple[torch.Tensor, torch.Tensor]:
