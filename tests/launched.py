@@ -6,49 +6,34 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from conftest import Ran
 
-__all__ = ["Team", "start_together", "together"]
+__all__ = ["end_at", "together"]
 
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # as the command sets it, before torch is imported
 _FORK = multiprocessing.get_context("forkserver")
 _FORK.set_forkserver_preload(["launched", "hatrack.workflows.adapt"])
-_CUES = Callable[[int], None]
+_LONGEST = 300  # seconds; one that waits for ever is killed, and its exit code says so
+
+Cue = Callable[[int], None]
 
 
-@dataclass
-class Team:
-    """Processes that were started, and the store through which they meet; a launcher keeps it outside of them too."""
-
-    processes: list[BaseProcess]
-    folder: Path
-    store: Any
-
-    def ended(self, seconds: float = 120) -> list[Ran]:
-        """What each did, by rank; one that does not end is killed."""
-        ran = []
-        for rank, process in enumerate(self.processes):
-            process.join(seconds)
-            process.kill()
-            process.join()
-            ran.append(Ran(process.exitcode or 0, *((self.folder / f"{rank}.{kind}").read_text() for kind in ("out", "err"))))
-        return ran
-
-
-def start_together(folder: Path, *arguments: str, project: Path, size: int = 2, cue: _CUES | None = None, **environment: str) -> Team:
-    """Start ``hatrack`` with these arguments in ``size`` processes; ``{rank}`` in the project's path is each one's own number.
+def together(folder: Path, *arguments: str, project: Path, size: int = 2, cue: Cue | None = None, **environment: str) -> list[Ran]:
+    """Run ``hatrack`` with these arguments in ``size`` processes, and say what each did, by rank.
 
     Args:
+        folder: where their output is kept.
+        project: ``{rank}`` in its path is each one's own number.
         cue: called in each process before the command, with its rank; a function of a module.
     """
     from torch.distributed import TCPStore
 
     folder.mkdir(parents=True, exist_ok=True)
+    # as a launcher does, the test keeps what they meet in outside of them
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     shared = {"WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
     shared |= {"TORCHELASTIC_USE_AGENT_STORE": "True", "OMP_NUM_THREADS": "1", "HATRACK_CACHE": os.environ["HATRACK_CACHE"]}
@@ -59,15 +44,17 @@ def start_together(folder: Path, *arguments: str, project: Path, size: int = 2, 
         process = _FORK.Process(target=_run, args=(given, own, folder, rank, cue))
         process.start()
         started.append(process)
-    return Team(started, folder, store)
+    return [_ended(process, folder, rank) for rank, process in enumerate(started)]
 
 
-def together(folder: Path, *arguments: str, project: Path, **rest: Any) -> list[Ran]:
-    """As ``start_together``, to its end."""
-    return start_together(folder, *arguments, project=project, **rest).ended()
+def _ended(process: BaseProcess, folder: Path, rank: int) -> Ran:
+    process.join(_LONGEST)
+    process.kill()
+    process.join()
+    return Ran(process.exitcode or 0, *((folder / f"{rank}.{kind}").read_text() for kind in ("out", "err")))
 
 
-def _run(arguments: list[str], environment: dict[str, str], folder: Path, rank: int, cue: _CUES | None) -> None:
+def _run(arguments: list[str], environment: dict[str, str], folder: Path, rank: int, cue: Cue | None) -> None:
     os.environ.update(environment)
     for stream, kind in ((sys.stdout, "out"), (sys.stderr, "err")):
         with (folder / f"{rank}.{kind}").open("w") as file:
@@ -80,3 +67,17 @@ def _run(arguments: list[str], environment: dict[str, str], folder: Path, rank: 
     if cue is not None:
         cue(rank)
     main(arguments)
+
+
+def end_at(step: int, rank: int, number: int) -> None:
+    """Let process 1 send itself a signal as this step begins."""
+    from hatrack.training.stopping import StopAfterStep
+
+    begin = StopAfterStep.on_step_begin
+
+    def on_step_begin(self: StopAfterStep, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        begin(self, args, state, control, **rest)
+        if state.global_step == step - 1 and rank == 1:
+            os.kill(os.getpid(), number)
+
+    StopAfterStep.on_step_begin = on_step_begin  # type: ignore[method-assign]  # in this process only

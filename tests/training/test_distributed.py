@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,9 @@ from safetensors.torch import load_file
 from conftest import label_rows
 from hatrack.core.project import Project
 from hatrack.registry.store import Registry
+from hatrack.training.checkpoint import latest_sealed
 from hatrack.training.curves import read_events
-from launched import together
+from launched import end_at, together
 from tiny_training import run_folder, train_and_register
 
 # answers of very unequal length, so that a mean of means would differ from the mean; 41 training rows: the last step is short
@@ -62,7 +64,7 @@ def test_accelerate_launch_trains_what_one_process_does(make_project):
     assert ran.returncode == 0, ran.stderr
     [manifest] = json.loads(ran.stdout)
     assert manifest["training"]["processes"] == 2
-    assert ran.stderr.count("2 processes, each 4 rows in 1 passes of the 8 rows of a step") == 1
+    assert ran.stderr.count("2 processes, each with 4 of the 8 rows of a step\n") == 1
     assert ran.stderr.count("first: fast:") == 1
     assert len(Registry(Project(several)).versions("first")) == 1
     assert_same_training(result(one), result(several))
@@ -109,12 +111,20 @@ def settings_of(name):
     return {key: value for key, value in environment.items() if os.environ.get(key) != value and key != "WORLD_SIZE"}
 
 
+def as_if_gpus_and_asked_to_end(rank):
+    as_if_gpus(rank)
+    end_at(9, rank, signal.SIGTERM)
+
+
 @pytest.mark.parametrize("task", ["classify-by-text", "classify"])
-def test_F13_divided_weights_train_the_same(make_project, tmp_path, task):
+def test_F13_divided_weights_train_the_same_also_after_an_end_between(make_project, tmp_path, task):
     one, several = pair(make_project, task, ROWS, train={**RUN, "batch_size": 8})
     train_and_register(one)
     given = {**settings_of("fsdp.yaml"), "ACCELERATE_TORCH_DEVICE": "cpu"}
-    ran = together(tmp_path / "said", "train", project=several, cue=as_if_gpus, **given)
+    ran = together(tmp_path / "first", "train", project=several, cue=as_if_gpus_and_asked_to_end, **given)
+    assert [process.code for process in ran] == [130, 130], ran
+    assert latest_sealed(run_folder(several)).name == "checkpoint-9"
+    assert "the plain path; no other is possible: FSDP or DeepSpeed must see every block" in ran[0].err
+    ran = together(tmp_path / "again", "train", project=several, cue=as_if_gpus, **given)
     assert [process.code for process in ran] == [0, 0], ran
-    assert "packing off: FSDP or DeepSpeed must see every block" in ran[0].err
     assert_same_training(result(one), result(several))

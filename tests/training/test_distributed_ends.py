@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
 from hatrack.training.checkpoint import latest_sealed
-from launched import together
+from launched import end_at, together
 from tiny_training import events_of, run_folder, train_and_register
 
 RUN = {"epochs": 4, "batch_size": 8, "patience": 1000}  # 6 steps an epoch
@@ -71,23 +70,11 @@ def test_a_loss_that_is_no_number_on_one_process_ends_all(make_project, tmp_path
 
 
 def die(rank):
-    end_at(rank, signal.SIGKILL)
+    end_at(9, rank, signal.SIGKILL)
 
 
 def ask_to_end(rank):
-    end_at(rank, signal.SIGTERM)
-
-
-def end_at(rank, number, step=9):
-    """Process 1 sends itself a signal in this step."""
-    from hatrack.training.stopping import StopAfterStep
-
-    def on_step_begin(self, args, state, control, **kwargs):
-        self._in_steps = True
-        if state.global_step == step - 1 and rank == 1:
-            os.kill(os.getpid(), number)
-
-    StopAfterStep.on_step_begin = on_step_begin
+    end_at(9, rank, signal.SIGTERM)
 
 
 def test_a_process_that_is_killed_ends_all_and_the_run_goes_on(make_project, tmp_path):

@@ -91,11 +91,8 @@ def fit(plan: Plan, folder: Path | None, console: Console) -> Outcome:
     parts = _assemble(plan, train)
     trainee, adapted = parts.trainee, parts.adapted
     console.print(f"{plan.name}: training {parts.coverage}")
-    share = Share.of(settings, team)
     if team.size > 1:
-        console.print(
-            f"{plan.name}: {team.size} processes, each {share.rows} rows in {share.passes} passes of the {share.step} rows of a step"
-        )
+        console.print(f"{plan.name}: {team.size} processes, {Share.of(settings, team)}")
     train, validation = trainee.begin(train), trainee.begin(validation)
     pad = int(plan.files.tokenizer.pad_token_id or 0)
 

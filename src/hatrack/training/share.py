@@ -61,6 +61,10 @@ class Share:
         """Rows of one step, of all processes together."""
         return self.rows * self.passes * self.size
 
+    def __str__(self) -> str:
+        passes = f" in {self.passes} passes" if self.passes > 1 else ""
+        return f"each with {self.rows * self.passes} of the {self.step} rows of a step{passes}"
+
     def deal(self, batches: Sequence[list[T]]) -> list[list[T]]:
         """This process's batches of ``batches``. All get equally many; where there are too few, the last is empty."""
         each = math.ceil(len(batches) / self.size)

@@ -74,8 +74,10 @@ def accelerate(
     found = Found()
     if not trainee.packs or wrapped:
         why = "FSDP or DeepSpeed must see every block" if wrapped else "the task has none"
-        _refuse("packing", settings.packing, why, found, say=wrapped)
-        _refuse("prefix_cache", settings.prefix_cache, why, found, say=wrapped)
+        _refuse("packing", settings.packing, why, found, say=False)
+        _refuse("prefix_cache", settings.prefix_cache, why, found, say=False)
+        if wrapped:
+            found.left.append(f"no other is possible: {why}")
         return found
     fast = FastForward(base, adapted, find_blocks(base))
     trial = _Trial(trainee, fast, _unequal(items), collate)
