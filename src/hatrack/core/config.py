@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from hatrack.core.config_prepare import PrepareSettings
+from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
 from hatrack.core.names import BASE, NAME_RULE, valid_name
 from hatrack.core.strict import Strict
@@ -184,3 +185,4 @@ class ProjectConfig(Strict):
     base: str = Field("bundled/smollm2-135m-instruct", description="The base model: bundled/NAME, a hub id, or a path.")
     adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
+    serve: ServeSettings = Field(ServeSettings(), description="The server and its engine.")

@@ -21,6 +21,8 @@ HatrackError                      a fault with: what, given, allowed, fix
 │   └── AdapterBroken             files damaged, foreign keys, probe not reproduced
 ├── EvaluationError               nothing to compare, or not comparable
 ├── PromotionRefused              the evidence does not allow it
+├── RequestError                  a request asks for something that cannot be
+│   └── Busy                      too many are waiting; says when to come back
 ├── StorageError                  disk full, folder not writable
 └── MissingExtra                  an optional dependency is not installed
 """
@@ -32,6 +34,7 @@ __all__ = [
     "AdapterError",
     "AdapterMismatch",
     "AdapterNotFound",
+    "Busy",
     "CheckFailed",
     "ConfigError",
     "DataError",
@@ -46,6 +49,7 @@ __all__ = [
     "ModelNotFound",
     "NonFiniteLoss",
     "PromotionRefused",
+    "RequestError",
     "RowErrors",
     "StorageError",
     "TargetsNotFound",
@@ -186,6 +190,18 @@ class EvaluationError(HatrackError):
 
 class PromotionRefused(HatrackError):
     """The evaluation report does not allow this promotion."""
+
+
+class RequestError(HatrackError):
+    """A request asks for something that cannot be done."""
+
+
+class Busy(RequestError):
+    """Too many requests are waiting. ``retry_after``: seconds after which there may be room."""
+
+    def __init__(self, what: str, *, given: str = "", allowed: str = "", fix: str = "", retry_after: float = 1.0):
+        super().__init__(what, given=given, allowed=allowed, fix=fix)
+        self.retry_after = retry_after
 
 
 class StorageError(HatrackError):
