@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
 from hatrack.core.names import BASE, NAME_RULE, valid_name
@@ -191,3 +192,4 @@ class ProjectConfig(Strict):
     adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
     provider: ProviderSettings | None = Field(None, description="Hosted fine-tuning, for `hatrack train --provider`.")
+    serve: ServeSettings = Field(ServeSettings(), description="The server and its engine.")

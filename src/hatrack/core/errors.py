@@ -27,6 +27,8 @@ HatrackError                      a fault with: what, given, allowed, fix
 │   └── ProviderUnreachable       no answer, or none yet: connection, time, overload, a fault of its own
 ├── EvaluationError               nothing to compare, or not comparable
 ├── PromotionRefused              the evidence does not allow it
+├── RequestError                  a request asks for something that cannot be
+│   └── Busy                      too many are waiting; says when to come back
 ├── StorageError                  disk full, folder not writable
 └── MissingExtra                  an optional dependency is not installed
 """
@@ -38,6 +40,7 @@ __all__ = [
     "AdapterError",
     "AdapterMismatch",
     "AdapterNotFound",
+    "Busy",
     "CheckFailed",
     "ConfigError",
     "DataError",
@@ -56,6 +59,7 @@ __all__ = [
     "PromotionRefused",
     "ProviderError",
     "ProviderUnreachable",
+    "RequestError",
     "RowErrors",
     "RunInUse",
     "StorageError",
@@ -222,6 +226,18 @@ class EvaluationError(HatrackError):
 
 class PromotionRefused(HatrackError):
     """The evaluation report does not allow this promotion."""
+
+
+class RequestError(HatrackError):
+    """A request asks for something that cannot be done."""
+
+
+class Busy(RequestError):
+    """Too many requests are waiting. ``retry_after``: seconds after which there may be room."""
+
+    def __init__(self, what: str, *, given: str = "", allowed: str = "", fix: str = "", retry_after: float = 1.0):
+        super().__init__(what, given=given, allowed=allowed, fix=fix)
+        self.retry_after = retry_after
 
 
 class StorageError(HatrackError):

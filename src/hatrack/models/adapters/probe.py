@@ -8,6 +8,7 @@ they are not reproduced, or when adapted and base logits are the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,11 +17,12 @@ from safetensors.torch import save_file
 from hatrack.core.errors import AdapterBroken
 from hatrack.models.adapters.folder import PROBE, read_tensors
 
-__all__ = ["PROBE_TOKENS", "verify_probe", "write_probe"]
+__all__ = ["PROBE_TOKENS", "Probe", "read_probe", "verify_probe", "write_probe"]
 
 PROBE_TOKENS = 16  # enough to reach every layer, few enough to check in tens of milliseconds
 _KEPT = 256  # logits kept of a vocabulary; the largest ones, where an adapter shows
 _TENSORS = {"inputs", "lengths", "indices", "adapted", "base"}
+_LIKENESS = 0.8  # of what the adapter changes, in 8 bits and at training; another adapter's is near 0
 _TOLERANCE = 2e-3  # absolute, on logits of order ten; another thread count moves them by about 1e-5
 
 Logits = Callable[[Sequence[Sequence[int]]], torch.Tensor]
@@ -44,30 +46,80 @@ def write_probe(folder: Path, inputs: Sequence[Sequence[int]], adapted: torch.Te
     save_file(tensors, folder / PROBE)
 
 
-def verify_probe(folder: Path, adapted: Logits) -> None:
-    """Recompute the probe with the adapter on.
+@dataclass(frozen=True)
+class Probe:
+    """Inputs and what was answered to them at training: logits ``[rows, kept]`` at ``indices``, with the adapter and without."""
+
+    inputs: tuple[tuple[int, ...], ...]
+    indices: torch.Tensor
+    adapted: torch.Tensor
+    base: torch.Tensor
+
+    def check(self, logits: torch.Tensor) -> None:
+        """Compare what the adapter answers now, on a base in full precision: ``[rows, classes or vocabulary]``.
+
+        Raises:
+            AdapterBroken: the logits are not those of training, or the adapter changes nothing.
+        """
+        logits = logits.gather(1, self.indices)
+        error = float((logits - self.adapted).abs().max())
+        if not error <= _TOLERANCE:  # written so that NaN is refused too
+            raise _acts_otherwise(f"logits differ by {error:.3g} on the stored probe", f"{_TOLERANCE:g}")
+        if float((logits - self.base).abs().max()) <= _TOLERANCE / 10:
+            raise _changes_nothing()
+
+    def check_effect(self, adapted: torch.Tensor, base: torch.Tensor) -> None:
+        """Compare what the adapter changes, on a base in fewer bits, whose own logits are not those of training.
+
+        Raises:
+            AdapterBroken: it changes something else than at training, or nothing.
+        """
+        now = (adapted - base).gather(1, self.indices)
+        then = self.adapted - self.base
+        if float(now.abs().max()) <= _TOLERANCE / 10:
+            raise _changes_nothing()
+        likeness = float(torch.nn.functional.cosine_similarity(now.flatten(), then.flatten(), dim=0))
+        if not likeness >= _LIKENESS:
+            raise _acts_otherwise(f"its effect on the stored probe has a likeness of {likeness:.2f}", f"at least {_LIKENESS} (cosine)")
+
+
+def read_probe(folder: Path) -> Probe:
+    """The probe of the adapter in ``folder``.
 
     Raises:
-        AdapterBroken: the logits are not those of training, or the adapter changes nothing.
+        AdapterBroken: it is missing or damaged.
     """
     probe = read_tensors(folder / PROBE)
     if set(probe) != _TENSORS:
         raise AdapterBroken(
             f"{PROBE} is no probe", given=", ".join(sorted(probe)), allowed=", ".join(sorted(_TENSORS)), fix="train the adapter again"
         )
-    inputs = [row[:length].tolist() for row, length in zip(probe["inputs"], probe["lengths"], strict=True)]
-    logits = adapted(inputs).gather(1, probe["indices"])
-    error = float((logits - probe["adapted"]).abs().max())
-    if not error <= _TOLERANCE:  # written so that NaN is refused too
-        raise AdapterBroken(
-            "the adapter does not act as it did when it was trained",
-            given=f"logits differ by {error:.3g} on the stored probe",
-            allowed=f"{_TOLERANCE:g}",
-            fix="the base, the weights or the library changed: restore them or train again",
-        )
-    if float((logits - probe["base"]).abs().max()) <= _TOLERANCE / 10:
-        raise AdapterBroken(
-            "the adapter changes nothing: its answers are the base's",
-            given="equal logits on the stored probe",
-            fix="train it again; look at the loss curve of its run",
-        )
+    inputs = tuple(tuple(row[:length].tolist()) for row, length in zip(probe["inputs"], probe["lengths"], strict=True))
+    return Probe(inputs, probe["indices"], probe["adapted"], probe["base"])
+
+
+def verify_probe(folder: Path, adapted: Logits) -> None:
+    """Recompute the probe with the adapter on, on a base in full precision.
+
+    Raises:
+        AdapterBroken: the logits are not those of training, or the adapter changes nothing.
+    """
+    probe = read_probe(folder)
+    probe.check(adapted(probe.inputs))
+
+
+def _acts_otherwise(given: str, allowed: str) -> AdapterBroken:
+    return AdapterBroken(
+        "the adapter does not act as it did when it was trained",
+        given=given,
+        allowed=allowed,
+        fix="the base, the weights or the library changed: restore them or train again",
+    )
+
+
+def _changes_nothing() -> AdapterBroken:
+    return AdapterBroken(
+        "the adapter changes nothing: its answers are the base's",
+        given="equal logits on the stored probe",
+        fix="train it again; look at the loss curve of its run",
+    )

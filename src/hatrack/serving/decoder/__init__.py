@@ -1,0 +1,1 @@
+"""The decoder with compiled kernels: one step for tokens of any mix of sequences and adapters."""

@@ -1,0 +1,29 @@
+"""Compiled loops of the decoder: norm, attention over KV blocks, activation, adapters.
+
+Each token is computed alone and in one order, whatever runs beside it, so that an answer does not depend on its
+neighbours (F25). Numba and torch share one pool of threads (threading layer ``omp``): two pools wait for each other.
+What was compiled is kept in the cache folder; only the first start of a machine pays for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from hatrack.core.extras import require
+from hatrack.core.project import cache_home
+
+__all__ = ["compiled", "prange"]
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
+os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
+_numba: Any = require("numba", extra="serve", reason="the decoder")
+_FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be vectorised; NaN and infinity keep their meaning
+
+prange: Any = _numba.prange
+
+
+def compiled(*, parallel: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A loop over numpy arrays as machine code; ``parallel`` shares its ``prange`` among the threads."""
+    return _numba.njit(parallel=parallel, fastmath=_FAST, cache=True)  # type: ignore[no-any-return]  # numba is untyped

@@ -1,0 +1,114 @@
+"""Low-rank adapters in memory: packed into the rows of one arena, from which every token takes its own.
+
+A row's pages are taken when an adapter is first written there, and an adapter takes only its own size; changing the
+adapter in a row is one copy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hatrack.core.errors import AdapterBroken
+from hatrack.models.adapters.folder import WEIGHTS, read_json
+from hatrack.models.adapters.lora import PREFIX, LoraWeights, read_lora
+from hatrack.serving.decoder.shape import TARGETS, DecoderShape
+
+__all__ = ["AdapterMemory", "PackedLora", "mixes", "pack_lora"]
+
+
+@dataclass(frozen=True)
+class PackedLora:
+    """A LoRA as the kernels read it.
+
+    Attributes:
+        numbers: all its matrices, one after the other, float32.
+        offset, rank: ``[layers, targets]``: where each pair begins in ``numbers``, and its rank (0: none).
+    """
+
+    numbers: np.ndarray
+    offset: np.ndarray
+    rank: np.ndarray
+
+
+class AdapterMemory:
+    """The arena. Row 0 is the base and stays empty (F33).
+
+    Attributes:
+        arena: ``[slots + 1, floats]``; offset, rank: ``[slots + 1, layers, targets]``.
+    """
+
+    def __init__(self, shape: DecoderShape, slots: int, rank: int) -> None:
+        self.shape = shape
+        self.arena = np.zeros((slots + 1, max(1, shape.floats(rank))), np.float32)
+        self.offset = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int64)
+        self.rank = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int32)
+
+    def fits(self, packed: PackedLora) -> bool:
+        """Whether a row is long enough for it."""
+        return len(packed.numbers) <= self.arena.shape[1]
+
+    def write(self, slot: int, packed: PackedLora) -> None:
+        """Put an adapter into a row that no running sequence uses."""
+        self.rank[slot] = 0
+        self.arena[slot, : len(packed.numbers)] = packed.numbers
+        self.offset[slot] = packed.offset
+        self.rank[slot] = packed.rank
+
+
+def pack_lora(folder: Path, shape: DecoderShape) -> PackedLora | None:
+    """Read and pack the LoRA in ``folder``; None when it changes something that the kernels do not mix.
+
+    Raises:
+        AdapterBroken: damaged files, or matrices that do not fit the base.
+    """
+    weights = read_lora(folder)
+    places = {f"model.layers.{layer}.{name}": (layer, n) for layer in range(shape.layers) for n, name in enumerate(TARGETS)}
+    if weights.magnitudes or not weights.layers.keys() <= places.keys():
+        return None
+    return _pack(weights, places, shape)
+
+
+def mixes(folder: Path, memory: AdapterMemory) -> bool:
+    """Whether the kernels can run the adapter in ``folder`` beside others; reads its config and no weights.
+
+    What was trained without a rank on some layers simply leaves them out; what needs more than a low-rank pair for a layer
+    (DoRA's magnitudes, biases, virtual tokens), or adapts other layers, does not mix.
+    """
+    from safetensors import safe_open
+
+    if read_json(folder).get("peft_type") != "LORA":
+        return False
+    floats = 0
+    with safe_open(str(folder / WEIGHTS), framework="np") as file:
+        for key in file.keys():  # noqa: SIM118  # not a dict
+            path, _, part = key.removeprefix(PREFIX).rpartition(".lora_")
+            if part not in ("A.weight", "B.weight") or not path.endswith(TARGETS):
+                return False
+            rows, columns = file.get_slice(key).get_shape()
+            floats += rows * columns
+    return floats <= memory.arena.shape[1]
+
+
+def _pack(weights: LoraWeights, places: dict[str, tuple[int, int]], shape: DecoderShape) -> PackedLora:
+    offset = np.zeros((shape.layers, len(TARGETS)), np.int64)
+    rank = np.zeros((shape.layers, len(TARGETS)), np.int32)
+    numbers = np.empty(sum(a.numel() + b.numel() for a, b in weights.layers.values()), np.float32)
+    end = 0
+    for path, (a, b) in weights.layers.items():
+        layer, target = places[path]
+        if (a.shape[1], b.shape[0]) != shape.sizes[target]:
+            raise AdapterBroken(
+                "the adapter's matrices do not fit the base",
+                given=f"{path}: {b.shape[0]}x{a.shape[1]}",
+                allowed="{1}x{0}".format(*shape.sizes[target]),
+                fix="use the base it was trained on",
+            )
+        offset[layer, target], rank[layer, target] = end, a.shape[0]
+        numbers[end : end + a.numel()] = a.numpy().ravel()
+        end += a.numel()
+        numbers[end : end + b.numel()] = b.t().numpy().ravel()  # transposed: one rank after the other, as it is read
+        end += b.numel()
+    return PackedLora(numbers, offset, rank)
