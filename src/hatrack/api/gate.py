@@ -67,7 +67,7 @@ class Gate:
 
 def is_loopback(host: str) -> bool:
     """Whether a Host header, with or without its port, names this machine."""
-    name = host if host.endswith("]") or host.count(":") != 1 and not host.startswith("[") else host.rpartition(":")[0]
+    name = host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]
     return name.lower() in _THIS_MACHINE
 
 

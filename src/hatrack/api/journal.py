@@ -1,4 +1,4 @@
-"""The outermost layer: an id for each request, one line of JSON about it, one span, and never a bare failure.
+"""The outermost layer: an id for each request, one line of JSON about it, and never a bare failure.
 
 The line names who asked what and how it ended. Prompts, answers, keys and query strings are in none of them.
 """
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hatrack.api.context import Context, Trace
 from hatrack.api.errors import Refusal, error_response
-from hatrack.api.spans import Spans
+from hatrack.api.spans import annotate
 
 __all__ = ["CLIENT_GONE", "Journal", "write_json_logs"]
 
@@ -34,7 +34,6 @@ class Journal:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app = app
         self._context = context
-        self._spans = Spans()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,21 +54,19 @@ class Journal:
             await send(message)
 
         begin = time.monotonic()
-        with self._spans.request(scope, headers) as span:
-            try:
-                await self._app(scope, receive, answered)
-            except Exception:
-                trace.status = 500
-                if not started:
-                    fault = Refusal(500, "the server has a fault", code="server_fault", fix=f"tell its owner: {trace.request_id}")
-                    await error_response(fault)(scope, receive, answered)
-                raise  # the server's log holds the traceback
-            finally:
-                seconds = time.monotonic() - begin
-                self._spans.end(span, trace)
-                self._context.meters.responded(_route(scope), trace.status)
-                if self._context.settings.log:
-                    _log.info("request", extra={"fields": _fields(scope, trace, seconds)})
+        try:
+            await self._app(scope, receive, answered)
+        except Exception:
+            trace.status = 500
+            if not started:
+                fault = Refusal(500, "the server has a fault", code="server_fault", fix=f"tell its owner: {trace.request_id}")
+                await error_response(fault)(scope, receive, answered)
+            raise  # the server's log holds the traceback
+        finally:
+            annotate(trace)
+            self._context.meters.responded(_route(scope), trace.status)
+            if self._context.settings.log:
+                _log.info("request", extra={"fields": _fields(scope, trace, time.monotonic() - begin)})
 
 
 def _fields(scope: Scope, trace: Trace, seconds: float) -> dict[str, Any]:

@@ -1,80 +1,56 @@
-"""OpenTelemetry spans, where that package is installed; nothing where it is not.
-
-Which exporter they go to is set as everywhere, by ``OTEL_EXPORTER_OTLP_ENDPOINT`` and its kind.
-"""
+"""OpenTelemetry: FastAPI makes a span of each request; here it learns whose weights answered, and where it is sent."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from starlette.types import Scope
+from hatrack.core.extras import require
 
 if TYPE_CHECKING:
     from hatrack.api.context import Trace
 
-__all__ = ["Spans", "export_spans"]
+__all__ = ["annotate", "export_spans"]
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
-class Spans:
-    """One span for each request, as a child of the client's where it sent a ``traceparent``."""
+def annotate(trace: Trace) -> None:
+    """Add to the span of this request what is known at its end, with the names of OpenTelemetry's conventions where they are."""
+    from opentelemetry.trace import get_current_span
 
-    def __init__(self) -> None:
-        try:
-            from opentelemetry import propagate, trace
-        except ImportError:
-            self._tracer: Any = None
-        else:
-            self._extract = propagate.extract
-            self._server = trace.SpanKind.SERVER
-            self._tracer = trace.get_tracer("hatrack")
-
-    @contextmanager
-    def request(self, scope: Scope, headers: Mapping[str, str]) -> Iterator[Any]:
-        """A span while a request is answered; None without the package."""
-        if self._tracer is None:
-            yield None
-            return
-        parent = self._extract(dict(headers))
-        with self._tracer.start_as_current_span(f"{scope['method']}", context=parent, kind=self._server) as span:
-            yield span
-            span.update_name(f"{scope['method']} {getattr(scope.get('route'), 'path', 'none')}")
-
-    def end(self, span: Any, trace: Trace) -> None:
-        """Note how it ended, with the names of OpenTelemetry's conventions where it has one."""
-        if span is None:
-            return
-        attributes = {
-            "http.response.status_code": trace.status,
-            "gen_ai.provider.name": "hatrack",
-            "gen_ai.request.model": trace.adapter,
-            "gen_ai.usage.input_tokens": trace.prompt_tokens,
-            "gen_ai.usage.output_tokens": trace.completion_tokens,
-            "hatrack.version": trace.version,
-            "hatrack.digest": trace.digest,
-            "hatrack.tenant": trace.caller.tenant,
-            "hatrack.request_id": trace.request_id,
-        }
-        span.set_attributes({key: value for key, value in attributes.items() if value != ""})
+    span = get_current_span()
+    if not span.is_recording():
+        return
+    attributes: dict[str, str | int] = {
+        "gen_ai.provider.name": "hatrack",
+        "gen_ai.request.model": trace.adapter,
+        "gen_ai.usage.input_tokens": trace.prompt_tokens,
+        "gen_ai.usage.output_tokens": trace.completion_tokens,
+        "hatrack.version": trace.version,
+        "hatrack.digest": trace.digest,
+        "hatrack.tenant": trace.caller.tenant,
+        "hatrack.request_id": trace.request_id,
+    }
+    span.set_attributes({key: value for key, value in attributes.items() if value != ""})
 
 
 def export_spans() -> bool:
-    """Send spans to where the environment says, if it says so and the extra ``otel`` is installed."""
-    if not (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
-        return False
-    from hatrack.core.extras import require
+    """Send spans to where the environment says; False where it says nothing.
 
-    reason = "exporting spans, as OTEL_EXPORTER_OTLP_ENDPOINT asks,"
+    Raises:
+        MissingExtra: the extra ``otel`` is not installed.
+    """
+    if not any(os.environ.get(name) for name in _ENDPOINTS):
+        return False
+    reason = f"{_ENDPOINTS[0]} is set, and sending spans there"
     sdk = require("opentelemetry.sdk.trace", extra="otel", reason=reason)
     export = require("opentelemetry.sdk.trace.export", extra="otel", reason=reason)
     otlp = require("opentelemetry.exporter.otlp.proto.http.trace_exporter", extra="otel", reason=reason)
-    resources = require("opentelemetry.sdk.resources", extra="otel", reason=reason)
     from opentelemetry import trace
 
-    named = {"service.name": os.environ.get("OTEL_SERVICE_NAME", "hatrack")}
-    provider = sdk.TracerProvider(resource=resources.Resource.create(named))
+    os.environ.setdefault("OTEL_SERVICE_NAME", "hatrack")
+    provider = sdk.TracerProvider()
     provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     return True

@@ -112,9 +112,8 @@ async def _frames(
             ends[event[0]] = event[1]
             yield chunk(event[0], "", reason=event[1].reason)
         else:
-            number, piece = event
-            yield chunk(number, piece.text, _logprobs(context, body, piece.tokens, offsets[number]))
-            offsets[number] += len(piece.text)
+            yield chunk(event[0], event[1].text, _logprobs(context, body, event[1].tokens, offsets[event[0]]))
+            offsets[event[0]] += len(event[1].text)
     if body.wants_usage and len(ends) == len(answers.jobs):
         yield frame({**head, "choices": [], "usage": usage(prompts, [ends[number] for number in sorted(ends)])})
     yield frame("[DONE]")

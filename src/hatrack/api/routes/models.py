@@ -55,7 +55,7 @@ def _entries(context: Context, trace: Trace) -> Iterator[dict[str, Any]]:
 
 def _entry(context: Context, name: str, manifest: Manifest | None, aliases: dict[str, str]) -> dict[str, Any]:
     files = context.service.files
-    about: dict[str, Any] = {"base": files.spec, "base_fingerprint": files.fingerprint}
+    about: dict[str, Any] = {"base": context.service.config.base, "base_fingerprint": files.fingerprint}
     if manifest is not None:
         about |= {
             "adapter": manifest.name,

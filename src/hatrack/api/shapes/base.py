@@ -23,8 +23,21 @@ _GREEDY = 1e-4  # temperatures below this are 0: the division would overflow
 
 # Options that only concern OpenAI's own service.
 _IGNORED = frozenset(
-    "user metadata store service_tier parallel_tool_calls prompt_cache_key prompt_cache_retention prompt_cache_options "
-    "safety_identifier include truncation client_metadata moderation".split()
+    {
+        "client_metadata",
+        "include",
+        "metadata",
+        "moderation",
+        "parallel_tool_calls",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "truncation",
+        "user",
+    }
 )
 # Options that mean nothing while they have one of these values.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
@@ -113,7 +126,7 @@ class Sampled(Shape):
     stream: bool | None = Field(None, description="Send the answer as server-sent events while it is made.")
     stream_options: StreamOptions | None = Field(None, description="What a stream tells besides the answer.")
 
-    # what a body leaves out is filled in from here
+    # where the longest answer stands; the first that is given counts
     answer_tokens_fields: ClassVar[tuple[str, ...]] = ("max_completion_tokens", "max_tokens")
 
     @property
