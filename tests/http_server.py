@@ -53,13 +53,13 @@ class Running:
 
 
 @contextmanager
-def running(root: Path, *, http: HttpSettings | None = None, service: ModelService | None = None, **engine: Any) -> Iterator[Running]:
-    """Start a server for a project; a given service is used and left running."""
+def running(root: Path, *, http: HttpSettings | None = None, service: ModelService | None = None, keys: Path | None = None, **engine: Any) -> Iterator[Running]:
+    """Start a server for a project; a given service is used and left running. ``keys``: a file of keys of its own."""
     used = service or ModelService(Project(root), read_config(root), EngineSettings(**{**SMALL, **engine}))
     if service is None:
         used.start()
-    keys = KeyFile(Project(root).keys)
-    app = create_app(used, KeyRing((), keys), http or HttpSettings(log=False), loopback_only=True)
+    file = KeyFile(keys or Project(root).keys)
+    app = create_app(used, KeyRing((), file), http or HttpSettings(log=False), loopback_only=True)
     bound = listen("127.0.0.1", 0)
     server = _InThread(app, 5)
     thread = threading.Thread(target=server.serve_until_told, args=(bound,))
@@ -67,7 +67,7 @@ def running(root: Path, *, http: HttpSettings | None = None, service: ModelServi
     while not server.started:
         time.sleep(0.01)
     try:
-        yield Running(f"http://127.0.0.1:{bound.getsockname()[1]}", used, app, server, keys)
+        yield Running(f"http://127.0.0.1:{bound.getsockname()[1]}", used, app, server, file)
     finally:
         server.end()
         thread.join(20)

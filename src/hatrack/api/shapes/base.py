@@ -5,6 +5,7 @@ A client that sends ``tools`` must not get an answer as if there were none; one 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -79,6 +80,20 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
     model: str = Field(description="The adapter: NAME, NAME@VERSION, NAME@ALIAS, or base.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_written_again(cls, value: Any) -> Any:
+        """JSON as Python reads it may hold half a character or NaN, also where nobody looks before the tokenizer does."""
+        if not isinstance(value, dict):
+            return value  # refused as what it is
+        try:
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError("there is half a character (a lone surrogate) in it") from error
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+        return value
 
     @model_validator(mode="after")
     def _other_options_change_nothing(self) -> Shape:
