@@ -51,6 +51,8 @@ class Journal:
                 started = True
                 trace.status = trace.status or message["status"]
                 MutableHeaders(scope=message)["X-Request-Id"] = trace.request_id
+            elif not message.get("more_body"):
+                annotate(trace)  # the span ends with the last byte
             await send(message)
 
         begin = time.monotonic()
@@ -63,7 +65,6 @@ class Journal:
                 await error_response(fault)(scope, receive, answered)
             raise  # the server's log holds the traceback
         finally:
-            annotate(trace)
             self._context.meters.responded(_route(scope), trace.status)
             if self._context.settings.log:
                 _log.info("request", extra={"fields": _fields(scope, trace, time.monotonic() - begin)})
