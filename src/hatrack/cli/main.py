@@ -37,6 +37,8 @@ COMMANDS = {
     "ask": "Ask an adapter one question.",
     "chat": "Talk with an adapter.",
     "classify": "Label every text of a file.",
+    "serve": "Answer over HTTP, in OpenAI's shapes: all adapters from one base.",
+    "keys": "Make, list and revoke the server's API keys.",
     "methods": "List the training methods: what each trains on this base, when to choose it.",
 }
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.strict import Strict
 
 __all__ = ["ServeSettings"]
@@ -30,3 +31,6 @@ class ServeSettings(Strict):
     queue: int = Field(256, ge=1, description="Requests that may wait; more are refused with a time after which to try again.")
     share: float = Field(0.75, gt=0, le=1, description="Most of rows and of queue that one adapter may take.")
     patience: float = Field(2.0, gt=0, description="Seconds after which a waiting request goes before all others.")
+    http: HttpSettings = Field(HttpSettings(), description="Limits of the HTTP server.")
+    keys: tuple[KeyEntry, ...] = Field((), description="API keys, beside those of keys_file.")
+    keys_file: str | None = Field(None, description="The file that `hatrack keys` writes, from the project; null: .hatrack/keys.json.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -49,11 +49,11 @@ class Labelled:
 
 @dataclass(frozen=True)
 class AdapterState:
-    """An adapter's version as serving sees it (F30)."""
+    """An adapter's version as serving sees it (F30). ``mixed`` is None until somebody asks for it."""
 
     manifest: Manifest
     aliases: tuple[str, ...]
-    mixed: bool
+    mixed: bool | None
     state: State
     pinned: bool
     running: int
@@ -98,7 +98,8 @@ class ModelService:
             self._engine = build_engine(self.files, self.registry.folder, self.settings, self.renderer)
         else:
             decode, stop_ids = (lambda ids: ""), frozenset()
-        self._groups = GroupEngine(lambda: ModelHost(self.files), self.registry.folder, self.settings, decode, stop_ids)
+        # The host gets a tokenizer of its own: cutting texts sets a state in it that would cut prompts rendered beside it.
+        self._groups = GroupEngine(lambda: ModelHost(replace(self.files)), self.registry.folder, self.settings, decode, stop_ids)
         for engine in filter(None, (self._engine, self._groups)):
             engine.start()
 
@@ -250,7 +251,7 @@ class ModelService:
                     AdapterState(
                         manifest=manifest,
                         aliases=tuple(sorted(alias for alias, version in aliases.items() if version == manifest.version)),
-                        mixed=self.mixed(manifest),
+                        mixed=self._mixed.get(digest),
                         state="resident" if digest in resident else "loading" if digest in loading else "registered",
                         pinned=residency is not None and digest in residency.pinned,
                         running=running[digest],
