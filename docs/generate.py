@@ -11,7 +11,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
+from hatrack.core.config_cache import CacheSettings, NearSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
+from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
+from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
@@ -50,7 +53,13 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.train.fast", FastSettings),
     ("adapters.NAME.trainer", TrainerNames),
     ("adapters.NAME.preference", Preference),
+    ("adapters.NAME.route", Route),
     ("gate", GateRules),
+    ("routing", RoutingSettings),
+    ("routing.rules", RoutingRule),
+    ("serve", ServeSettings),
+    ("serve.cache", CacheSettings),
+    ("serve.cache.near", NearSettings),
 ]
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "ask": "Ask an adapter one question.",
     "chat": "Talk with an adapter.",
     "classify": "Label every text of a file.",
+    "route": "Explain which adapter a request goes to, and learn what each adapter's requests are about.",
     "methods": "List the training methods: what each trains on this base, when to choose it.",
 }
 

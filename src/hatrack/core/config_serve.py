@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from hatrack.core.config_cache import CacheSettings
 from hatrack.core.strict import Strict
 
 __all__ = ["ServeSettings"]
@@ -20,7 +21,9 @@ class ServeSettings(Strict):
         "int8", description="How the base's linear layers are held: int8 is several times faster and measured to be about as good."
     )
     rows: int = Field(32, ge=1, le=512, description="Answers that are made at the same time.")
-    chunk: int = Field(128, ge=16, description="Prompt tokens computed in one step beside running answers: fewer is smoother, more is faster.")
+    chunk: int = Field(
+        128, ge=16, description="Prompt tokens computed in one step beside running answers: fewer is smoother, more is faster."
+    )
     slots: int = Field(32, ge=1, le=4096, description="Adapters in memory at the same time; the least recently used make room.")
     rank: int = Field(16, ge=1, description="A slot has room for a LoRA of this rank on all linear layers.")
     context: int = Field(2048, ge=16, description="Longest prompt and answer together, in tokens.")
@@ -28,3 +31,4 @@ class ServeSettings(Strict):
     queue: int = Field(256, ge=1, description="Requests that may wait; more are refused with a time after which to try again.")
     share: float = Field(0.75, gt=0, le=1, description="Most of rows and of queue that one adapter may take.")
     patience: float = Field(2.0, gt=0, description="Seconds after which a waiting request goes before all others.")
+    cache: CacheSettings = Field(CacheSettings(), description="Answers that are kept and given again.")

@@ -17,6 +17,7 @@ HatrackError                      a fault with: what, given, allowed, fix
 │   └── NonFiniteLoss             the loss became NaN or infinite
 ├── AdapterError
 │   ├── AdapterNotFound           unknown name or version (a LookupError)
+│   ├── AdapterForbidden          known, but not for this tenant
 │   ├── AdapterMismatch           trained for another base or another template
 │   └── AdapterBroken             files damaged, foreign keys, probe not reproduced
 ├── EvaluationError               nothing to compare, or not comparable
@@ -32,6 +33,7 @@ from __future__ import annotations
 __all__ = [
     "AdapterBroken",
     "AdapterError",
+    "AdapterForbidden",
     "AdapterMismatch",
     "AdapterNotFound",
     "Busy",
@@ -174,6 +176,10 @@ class AdapterError(HatrackError):
 
 class AdapterNotFound(AdapterError, LookupError):
     """No adapter, version or alias of this name is registered."""
+
+
+class AdapterForbidden(AdapterError):
+    """The adapter is there, and this tenant may not use it."""
 
 
 class AdapterMismatch(AdapterError):
