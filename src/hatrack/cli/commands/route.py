@@ -76,12 +76,12 @@ def _learn(name: str | None, project: Path, json: bool) -> None:
         bench.adapter(name)
     learned = learn_content(bench, [name] if name else registered)
     if json:
-        names = ("centroids", "tested", "found", "lost")
+        shares = ("centroids", "tested", "found", "lost")
         print_json(
             [
                 {"adapter": one.manifest.name, "version": one.manifest.version}
                 | asdict(one.figures)
-                | {name: getattr(one, name) for name in names}
+                | {share: getattr(one, share) for share in shares}
                 for one in learned
             ]
         )
