@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import error_cases_data  # noqa: F401  # enters its cases in the list
+import error_cases_route  # noqa: F401  # as above
 from error_cases import CASES
 from error_place import Case, Place
 

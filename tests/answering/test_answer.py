@@ -52,7 +52,7 @@ def ask(answerer, text, *, params=GREEDY, knowledge="", before=(), **wanted):
     """The answer's text, its tokens, its end, and how it came."""
     events = queue.Queue()
     turns = [*before, Message("user", text)]
-    answer = answerer.submit(turns, params, events.put, Wanted(**{"model": "a", **wanted}), knowledge=knowledge)
+    answer = answerer.ask(turns, params, events.put, Wanted(**{"model": "a", **wanted}), knowledge=knowledge)
     pieces = []
     while isinstance(event := events.get(timeout=60), Piece):
         pieces.append(event)
@@ -137,21 +137,21 @@ def test_a_version_that_changes_under_its_name_is_asked_again(answerer, root, ti
 
 def test_the_decision_travels_with_the_answer(answerer):
     events = queue.Queue()
-    answer = answerer.submit([Message("user", "x")], GREEDY, events.put, Wanted(attributes={"country": "fr"}))
+    answer = answerer.ask([Message("user", "x")], GREEDY, events.put, Wanted(attributes={"country": "fr"}))
     assert (answer.decision.rule, answer.manifest.name) == ("rule 1", "a")
     answer.cancel()
 
 
 def test_F23_an_unknown_adapter_is_refused_before_anything_is_looked_up(answerer):
     with pytest.raises(AdapterNotFound, match="legl"):
-        answerer.submit([Message("user", "x")], GREEDY, lambda event: None, Wanted("legl"))
+        answerer.ask([Message("user", "x")], GREEDY, lambda event: None, Wanted("legl"))
     assert answerer.cache.figures().misses == 0
 
 
 def test_a_cancelled_answer_is_not_kept(answerer):
     events = queue.Queue()
     long = SamplingParams(max_tokens=200)
-    answer = answerer.submit([Message("user", "stone")], long, events.put, Wanted("a"))
+    answer = answerer.ask([Message("user", "stone")], long, events.put, Wanted("a"))
     answer.cancel()
     while isinstance(event := events.get(timeout=60), Piece):
         pass
@@ -176,3 +176,13 @@ def test_without_a_cache_everything_is_computed(service):
         assert [ask(answerer, "the red stone")[3] for _ in range(2)] == ["off", "off"]
     finally:
         service.config = config
+
+
+def test_a_prompt_of_ids_goes_the_same_way_as_to_the_service(answerer):
+    events = queue.Queue()
+    for state in ("miss", "hit"):
+        answer = answerer.submit(answerer.service.resolve("a"), [50, 51, 52], GREEDY, events.put, "acme")
+        while isinstance(events.get(timeout=60), Piece):
+            pass
+        answerer.cache.flush()
+        assert (answer.cache, answer.manifest.name) == (state, "a")

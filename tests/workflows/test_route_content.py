@@ -75,7 +75,7 @@ def test_learning_gives_each_version_a_profile_and_says_how_well_it_separates(le
     assert {one["adapter"] for one in learned} == {"colours", "beasts"}
     for one in learned:
         assert one["found"] >= 0.8
-        assert one["kept"] >= 0.9
+        assert one["sent_away"] >= 0.98
         assert one["tested"] == 30
     assert len(Registry(Project(project)).attached(CONTENT)) == 2
 

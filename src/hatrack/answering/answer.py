@@ -7,12 +7,12 @@ messages ─► route ─► render ─► cache ─┬─ hit ──► its tex
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from hatrack.answering.cache import AnswerCache
 from hatrack.answering.decision import Decision, Wanted
-from hatrack.answering.kept import Found, KeptAnswer, Near
+from hatrack.answering.kept import KeptAnswer, Near
 from hatrack.answering.route import Router, routed_text
 from hatrack.answering.wording import content_words
 from hatrack.core.chat import Message
@@ -32,19 +32,17 @@ class Answer:
     """An answer on its way.
 
     Attributes:
+        manifest: the version that answers; None for the base.
         cache: ``hit``: it was given before to the very same request; ``near``: to another wording; ``miss``: it is being
             computed and will be kept; ``off``: it is computed and not kept.
         request: None for a hit, whose events have all been emitted.
+        decision: why this adapter; None where the caller chose it.
     """
 
-    decision: Decision
+    manifest: Manifest | None
     cache: CacheState
     request: Request | None
-
-    @property
-    def manifest(self) -> Manifest | None:
-        """The version that answers; None for the base."""
-        return self.decision.manifest
+    decision: Decision | None = None
 
     def cancel(self) -> None:
         """Nobody waits for it any more."""
@@ -53,88 +51,83 @@ class Answer:
 
 
 class Answerer:
-    """Routing and cache before a started ``ModelService``. Thread-safe."""
+    """Routing and cache before a ``ModelService``. Thread-safe."""
 
     def __init__(self, service: ModelService) -> None:
         config, project = service.config, service.project
-        self._service = service
-        self.router = Router.of(config, project, service.registry, service.resolve)
         rules = config.serve.cache
+        self.service = service
+        self.router = Router.of(config, project, service.registry, service.resolve)
         self.cache = AnswerCache(project.answers, ttl=rules.ttl, max_bytes=rules.max_mb * 1e6) if rules.enabled else None
         self._near = rules.near
 
-    def submit(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        emit: Callable[[Event], None],
-        wanted: Wanted,
-        *,
-        knowledge: str = "",
+    def ask(
+        self, messages: Sequence[Message], params: SamplingParams, emit: Callable[[Event], None], wanted: Wanted, *, knowledge: str = ""
     ) -> Answer:
-        """Begin to answer a conversation.
-
-        Events of a computed answer come from an engine's thread, those of a known one before this returns.
-
-        Args:
-            knowledge: version of what was retrieved into the messages.
+        """Begin to answer a conversation: route, render, ``submit``.
 
         Raises:
-            AdapterNotFound, AdapterForbidden: see ``Router.route``. Others: see ``ModelService.render`` and ``submit``.
+            AdapterNotFound, AdapterForbidden, ModelError: see ``Router.route``. Others: see ``ModelService.render`` and
+                ``ModelService.submit``.
         """
         decision = self.router.route(routed_text(messages), wanted)
-        prompt = self._service.render(decision.manifest, messages)
-        near = self._near_of(decision, messages, params, wanted.tenant, knowledge)
-        return self.send(decision, prompt, params, emit, wanted.tenant, knowledge=knowledge, near=near)
+        prompt = self.service.render(decision.manifest, messages)
+        answer = self.submit(decision.manifest, prompt, params, emit, wanted.tenant, knowledge=knowledge, messages=messages)
+        return replace(answer, decision=decision)
 
-    def send(
+    def submit(
         self,
-        decision: Decision,
+        manifest: Manifest | None,
         prompt: Sequence[int],
         params: SamplingParams,
         emit: Callable[[Event], None],
         tenant: str = "",
         *,
         knowledge: str = "",
-        near: Near | None = None,
+        messages: Sequence[Message] = (),
     ) -> Answer:
-        """As ``submit``, for a prompt that is token ids already and a decision that was made.
+        """As ``ModelService.submit``, unless the answer is known.
+
+        Events of a computed answer come from an engine's thread, those of a known one before this returns.
+
+        Args:
+            knowledge: version of what was retrieved into the prompt.
+            messages: what the prompt was rendered from; without them no other wording is looked for.
 
         Raises:
             Busy, RequestError, AdapterError: see ``ModelService.submit``.
         """
-        if self.cache is None or not _repeatable(params):
-            return Answer(decision, "off", self._service.submit(decision.manifest, prompt, params, emit, tenant))
-        key = self._key(decision, params, tenant, knowledge, prompt=list(prompt))
-        found = self.cache.get(key, near)
-        if found is not None:
-            _repeat(found, emit)
-            return Answer(decision, "near" if found.near else "hit", None)
-        digest = decision.manifest.digest if decision.manifest else BASE
         cache = self.cache
+        if cache is None or not _repeatable(params):
+            return Answer(manifest, "off", self.service.submit(manifest, prompt, params, emit, tenant))
+        digest = manifest.digest if manifest else BASE
+        # everything that decides an answer, and whose it is (F24, F29)
+        base, precision = self.service.files.fingerprint, self.service.settings.precision
+        scope = [digest, base, precision, asdict(params), tenant, knowledge]
+        key = sha256_json([*scope, list(prompt)])
+        near = self._wording(scope, messages) if tenant in self._near.tenants else None
+        found = cache.get(key, near)
+        if found is not None:
+            _repeat(found.answer, emit)
+            return Answer(manifest, "near" if found.near else "hit", None)
         keep = _Keeping(emit, lambda answer: cache.put(key, answer, tenant=tenant, digest=digest, near=near))
-        return Answer(decision, "miss", self._service.submit(decision.manifest, prompt, params, keep, tenant))
+        return Answer(manifest, "miss", self.service.submit(manifest, prompt, params, keep, tenant))
 
     def close(self) -> None:
-        """Write what is still to be kept. The service is stopped by its owner."""
+        """Write what is still to be kept. The service is stopped by its owner, before."""
         if self.cache is not None:
             self.cache.close()
 
-    def _key(self, decision: Decision, params: SamplingParams, tenant: str, knowledge: str, **asked: object) -> str:
-        """Everything that decides an answer, and whose it is (F24, F29)."""
-        digest = decision.manifest.digest if decision.manifest else BASE
-        base, precision = self._service.files.fingerprint, self._service.settings.precision
-        return sha256_json([digest, base, precision, asdict(params), tenant, knowledge, asked])
-
-    def _near_of(self, decision: Decision, messages: Sequence[Message], params: SamplingParams, tenant: str, knowledge: str) -> Near | None:
-        if self.cache is None or tenant not in self._near.tenants or not _repeatable(params) or messages[-1].role != "user":
+    def _wording(self, scope: Sequence[object], messages: Sequence[Message]) -> Near | None:
+        """What another question must share with this one: all but the last turn to the letter, of that its content words."""
+        if not messages or messages[-1].role != "user":
             return None
-        words = content_words(messages[-1].content)
+        question = messages[-1].content
+        words = content_words(question)
         if not words:
             return None
         before = [message.as_dict() for message in messages[:-1]]
-        key = self._key(decision, params, tenant, knowledge, before=before, words=words)
-        return Near(key, self.router.content.vector(messages[-1].content), self._near.similarity)
+        return Near(sha256_json([*scope, before, words]), self.router.content.vector(question), self._near.similarity)
 
 
 class _Keeping:
@@ -156,8 +149,7 @@ class _Keeping:
         self._emit(event)
 
 
-def _repeat(found: Found, emit: Callable[[Event], None]) -> None:
-    answer = found.answer
+def _repeat(answer: KeptAnswer, emit: Callable[[Event], None]) -> None:
     emit(Piece(answer.text, answer.tokens))
     emit(
         Finished(
