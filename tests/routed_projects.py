@@ -47,10 +47,10 @@ def config_of(routes, **routing):
     return parse_config(yaml.safe_dump({"adapters": adapters, "routing": routing}))
 
 
-def router_of(root, routes, *, learned=(), **routing):
-    """A router over registered adapters of these names; ``learned``: name to subject."""
+def router_of(root, routes, *, learned=(), unregistered=(), **routing):
+    """A router over adapters of these names, registered but for some; ``learned``: name to subject."""
     registry = Registry(Project(root))
-    for name in routes:
+    for name in routes.keys() - set(unregistered):
         manifest = added(registry, root / name, weights=name, name=name)
         if name in learned:
             learn(registry, manifest, learned[name], root)

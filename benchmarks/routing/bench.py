@@ -23,11 +23,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from hatrack.answering.decision import AUTO, Wanted
+from hatrack.answering.decision import Wanted
 from hatrack.answering.route import Router
 from hatrack.core.config_file import read_config
 from hatrack.core.config_route import RoutingSettings
 from hatrack.core.lineage import DataRecord
+from hatrack.core.names import AUTO
 from hatrack.core.project import Project
 from hatrack.registry.manifest import build_manifest
 from hatrack.registry.store import Registry
@@ -120,7 +121,7 @@ def run(data: Path, work: Path) -> dict[str, float]:
         vectors[name] = np.stack([router.content.vector(text) for text in texts])
         claims[f"{name}_found"] = np.mean([one == name for one in chosen])
         claims[f"{name}_to_base"] = np.mean([one == "base" for one in chosen])
-        claims[f"{name}_to_another"] = 1 - claims[f"{name}_found"] - claims[f"{name}_to_base"]
+        claims[f"{name}_to_another"] = np.mean([one not in (name, "base") for one in chosen])
         right += sum(one == name for one in chosen)
         rest = Wanted(AUTO, "", {*DOMAINS, "base"} - {name})
         claims[f"{name}_unserved_to_base"] = np.mean([router.route(text, rest).adapter == "base" for text in texts])

@@ -128,9 +128,7 @@ def test_who_may_not_use_an_adapter_does_not_learn_its_name(router):
 
 
 def test_F23_a_route_to_an_adapter_without_a_version_is_refused(tmp_path):
-    router, _, _ = router_of(tmp_path, {"legal": {}})
-    router._routes = config_of({"new": {"country": "FR"}}).adapters
-    router._routes = {"new": config_of({"new": {"country": "FR"}}).adapters["new"].route}
+    router, _, _ = router_of(tmp_path, ROUTES, unregistered={"fr-tax"})
     with pytest.raises(AdapterNotFound) as refused:
         router.route("x", asked(country="FR"))
     assert "by country" in refused.value.given
@@ -149,6 +147,7 @@ def test_a_server_learns_at_its_start_what_the_rules_name_in_vain(tmp_path):
     ("routes", "routing", "says"),
     [
         ({"a": {"country": "FR"}, "b": {"country": ["BE", "FR"]}}, {}, "the routes of a and b fit the same requests"),
+        ({"auto": {}}, {}, "'auto' lets routing choose"),
         ({"a": {"contry": "FR"}}, {}, "did you mean country?"),
         ({"a": {"country": "France"}}, {}, "two letters"),
         ({"a": {}}, {"order": ["content"]}, "must begin with explicit"),

@@ -7,6 +7,8 @@ from hatrack.answering.wording import content_words
 SAME = [
     ("How do I reset my password?", "Please tell me how can I reset the password"),
     ("How do I reset my password?", "how do we reset our password"),
+    ("How do I reset my password?", "Please tell me how I can reset my password."),
+    ("I can pay by card?", "Can I pay by card?"),
     ("What's the notice period?", "what is the notice period?"),
     ("Could you please explain the fee?", "Explain the fee."),
     ("Is GDPR fine due?", "is GDPR fine due"),

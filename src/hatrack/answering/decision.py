@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hatrack.core.lineage import Manifest
-from hatrack.core.names import BASE
+from hatrack.core.names import AUTO, BASE
 
-__all__ = ["AUTO", "ContentScore", "Decision", "Wanted"]
-
-AUTO = "auto"
+__all__ = ["ContentScore", "Decision", "Wanted"]
 
 
 @dataclass(frozen=True)

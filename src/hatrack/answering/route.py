@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from hatrack.answering.content import ContentIndex
-from hatrack.answering.decision import AUTO, ContentScore, Decision, Wanted
+from hatrack.answering.decision import ContentScore, Decision, Wanted
 from hatrack.core.chat import Message
 from hatrack.core.config import ProjectConfig
 from hatrack.core.config_route import Route, RoutingRule
 from hatrack.core.errors import AdapterForbidden, AdapterNotFound, ConfigError, HatrackError
 from hatrack.core.lineage import Manifest
-from hatrack.core.names import BASE, closest, split_reference
+from hatrack.core.names import AUTO, BASE, closest, split_reference
 from hatrack.core.project import Project
 from hatrack.models.embedder import TextEmbedder
 from hatrack.models.loading import open_base
@@ -82,23 +83,26 @@ class Router:
         why = "nothing else decides"
         for stage in self._settings.order:
             if stage == "rules":
-                for number, rule in enumerate(self._settings.rules, 1):
-                    if _fits(rule, seen, wanted.tenant):
-                        return self._decided(rule.use, wanted, f"rule {number}", f"the request has {_said(rule)}")
+                found = self._by_rule(wanted.tenant, seen)
             elif stage in ("tenant", "country"):
-                name = self._by_route(stage, wanted.tenant, seen)
-                if name is not None:
-                    return self._decided(name, wanted, stage, f"its route is {_keys(self._routes[name])}")
+                found = self._by_route(stage, wanted.tenant, seen)
             elif stage == "content":
                 scores = self.content.scores(text, wanted)
-                nearest = next((score for score in scores if score.accepted), None)
-                if nearest is not None:
-                    reason = f"similarity {nearest.similarity:.2f} reaches {nearest.threshold:.2f}"
-                    return replace(self._decided(nearest.adapter, wanted, "content", reason), scores=scores)
+                found = _by_content(scores)
                 why = f"the text is near to none of {len(scores)} adapters" if scores else "no adapter has learned its content"
+            else:
+                continue
+            if found is not None:
+                return replace(self._decided(found.use, wanted, found.rule, found.reason), scores=scores)
         return replace(self._decided(self._settings.fallback, wanted, "fallback", why), scores=scores)
 
-    def _by_route(self, stage: str, tenant: str, seen: Mapping[str, str]) -> str | None:
+    def _by_rule(self, tenant: str, seen: Mapping[str, str]) -> _Found | None:
+        for number, rule in enumerate(self._settings.rules, 1):
+            if _fits(rule, seen, tenant):
+                return _Found(rule.use, f"rule {number}", f"the request has {_said(rule)}")
+        return None
+
+    def _by_route(self, stage: str, tenant: str, seen: Mapping[str, str]) -> _Found | None:
         """The adapter whose route fits; an adapter with both keys is looked at with the tenant, before one with less."""
         fitting = [
             name
@@ -107,7 +111,10 @@ class Router:
             and (not route.tenant or tenant in route.tenant)
             and (not route.country or seen.get("country", "").upper() in route.country)
         ]
-        return max(fitting, key=lambda name: len(self._routes[name].keys), default=None)
+        if not fitting:
+            return None
+        name = max(fitting, key=lambda name: len(self._routes[name].keys))
+        return _Found(name, stage, f"its route is {_keys(self._routes[name])}")
 
     def _decided(self, reference: str, wanted: Wanted, rule: str, reason: str) -> Decision:
         name, _ = split_reference(reference)
@@ -125,6 +132,14 @@ class Router:
         return Decision(manifest, rule, reason)
 
 
+class _Found(NamedTuple):
+    """What a stage leads to: a reference, the name of the rule, and why."""
+
+    use: str
+    rule: str
+    reason: str
+
+
 def routed_text(messages: Sequence[Message]) -> str:
     """What a conversation is about: its last user turn, and the ones before it while that is short."""
     text = ""
@@ -134,6 +149,13 @@ def routed_text(messages: Sequence[Message]) -> str:
             if len(text) >= _TEXT:
                 break
     return text
+
+
+def _by_content(scores: Sequence[ContentScore]) -> _Found | None:
+    nearest = next((score for score in scores if score.accepted), None)
+    if nearest is None:
+        return None
+    return _Found(nearest.adapter, "content", f"similarity {nearest.similarity:.2f} reaches {nearest.threshold:.2f}")
 
 
 def _fits(rule: RoutingRule, seen: Mapping[str, str], tenant: str) -> bool:

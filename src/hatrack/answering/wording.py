@@ -14,9 +14,10 @@ __all__ = ["content_words"]
 
 # Words whose presence or absence leaves a question the same. No negation, preposition, question word, tense, duty
 # (must, may, should), second or third person: each of those can turn the answer round.
-_POLITE = {"a", "an", "the", "please", "kindly", "thanks", "hello", "hi", "hey", "just", "exactly"}
 _ASKING = {"do", "can", "could", "would"}
-_SPEAKER = {"i", "i'm", "we", "me", "my", "our"}
+_LIGHT = (
+    _ASKING | {"a", "an", "the", "please", "kindly", "thanks", "hello", "hi", "hey", "just", "exactly"} | {"i", "we", "me", "my", "our"}
+)
 _FRAME = re.compile(
     r"^\W*(?:(?:hello|hi|hey|please)\W+)*"
     r"(?:(?:can|could|would) you (?:please )?(?:tell me|explain to me|explain|show me)|"
@@ -38,22 +39,20 @@ def content_words(text: str) -> tuple[str, ...]:
     """
     text = text.translate(_APOSTROPHES)
     frame = _FRAME.match(text)
-    start, before = True, ""
+    words = text[frame.end() if frame else 0 :].split()
+    asking = [_bare(word).lower() in _ASKING for word in words]
+    start = True
     found: list[str] = []
-    for raw in text[frame.end() if frame else 0 :].split():
+    for place, raw in enumerate(words):
         word = _bare(raw)
-        if start and word[1:] == word[1:].lower():
+        if start and word[1:] == word[1:].lower() and word != "I":
             word = word.lower()
-        if word and not _light(word, before):
+        start = raw.rstrip("\"')]\u201d").endswith(_ENDS)
+        # the speaker, or the number: "can I", "I can", not "plan I"
+        light = any(asking[max(0, place - 1) : place + 2]) if word == "I" else word in _LIGHT  # lower case: hepatitis A keeps its A
+        if word and not light:
             found += _SPELLED.get(word, word).split()
-        start, before = raw.rstrip("\"')]\u201d").endswith(_ENDS), word
     return tuple(found)
-
-
-def _light(word: str, before: str) -> bool:
-    if word == "I":  # the speaker, or the number: "can I", not "plan I"
-        return before.lower() in _ASKING
-    return word in _POLITE or word in _ASKING or word in _SPEAKER  # in lower case: hepatitis A keeps its A
 
 
 def _bare(raw: str) -> str:

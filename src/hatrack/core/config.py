@@ -10,7 +10,7 @@ from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.config_route import Route, RoutingSettings, overlaps
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
-from hatrack.core.names import BASE, NAME_RULE, valid_name
+from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
 from hatrack.core.strict import Strict
 
 __all__ = [
@@ -172,6 +172,8 @@ class GateRules(Strict):
 def _name_is_valid(name: str) -> str:
     if name == BASE:
         raise ValueError("'base' is the name of the unadapted model; choose another name")
+    if name == AUTO:
+        raise ValueError("'auto' lets routing choose an adapter; choose another name")
     if not valid_name(name):
         raise ValueError(f"adapter names have the form {NAME_RULE}, at most 64 characters")
     return name

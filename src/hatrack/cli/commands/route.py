@@ -88,16 +88,7 @@ def _learn(name: str | None, project: Path, json: bool) -> None:
         return
     table = Table(title="what each adapter's requests are about", title_justify="left")
     table.add_column("version")
-    for heading in (
-        "centroids",
-        "threshold",
-        "own texts kept",
-        "foreign texts sent away",
-        "test texts",
-        "find it",
-        "find none",
-        "find another",
-    ):
+    for heading in ("centroids", "needs similarity", "own kept", "foreign kept away", "tests", "found", "to nobody", "to another"):
         table.add_column(heading, justify="right")
     for one in learned:
         figures = one.figures
