@@ -11,9 +11,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
+from hatrack.core.config_cache import CacheSettings, NearSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_sweep import SweepSpace
+from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
+from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
@@ -55,6 +58,13 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.sweep", SweepSpace),
     ("gate", GateRules),
     ("provider", ProviderSettings),
+    ("adapters.NAME.route", Route),
+    ("gate", GateRules),
+    ("routing", RoutingSettings),
+    ("routing.rules", RoutingRule),
+    ("serve", ServeSettings),
+    ("serve.cache", CacheSettings),
+    ("serve.cache.near", NearSettings),
 ]
 
 

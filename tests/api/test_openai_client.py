@@ -25,8 +25,8 @@ def chat(client, **options):
 
 
 def test_a_chat_completion_is_what_the_service_says_itself(client, served):
-    from hatrack.core.chat import Message
     from api_support import answer_of
+    from hatrack.core.chat import Message
 
     manifest = served.service.resolve("a")
     prompt = served.service.render(manifest, [Message("user", "the red apple")])

@@ -39,6 +39,7 @@ COMMANDS = {
     "classify": "Label every text of a file.",
     "serve": "Answer over HTTP, in OpenAI's shapes: all adapters from one base.",
     "keys": "Make, list and revoke the server's API keys.",
+    "route": "Explain which adapter a request goes to, and learn what each adapter's requests are about.",
     "methods": "List the training methods: what each trains on this base, when to choose it.",
 }
 

@@ -8,10 +8,11 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_route import Route, RoutingSettings, overlaps
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
-from hatrack.core.names import BASE, NAME_RULE, valid_name
+from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
 from hatrack.core.strict import Strict
 
 __all__ = [
@@ -137,6 +138,7 @@ class AdapterConfig(Strict):
     prepare: PrepareSettings = Field(PrepareSettings(), description="How raw rows become training rows.")
     split: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="Shares of train, validation and test.")
     checks: Checks = Field(Checks(), description="Limits beyond which the data is refused.")
+    route: Route = Field(Route(), description="Requests that this adapter answers when they do not name one.")
     train: TrainSettings = Field(TrainSettings(), description="The training loop.")
     trainer: TrainerNames = Field(TrainerNames(), description="The training loop, by the names of transformers' TrainingArguments.")
     sweep: SweepSpace = Field(SweepSpace(), description="What `hatrack train --sweep` tries.")
@@ -176,6 +178,8 @@ class GateRules(Strict):
 def _name_is_valid(name: str) -> str:
     if name == BASE:
         raise ValueError("'base' is the name of the unadapted model; choose another name")
+    if name == AUTO:
+        raise ValueError("'auto' lets routing choose an adapter; choose another name")
     if not valid_name(name):
         raise ValueError(f"adapter names have the form {NAME_RULE}, at most 64 characters")
     return name
@@ -192,4 +196,13 @@ class ProjectConfig(Strict):
     adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
     provider: ProviderSettings | None = Field(None, description="Hosted fine-tuning, for `hatrack train --provider`.")
+    routing: RoutingSettings = Field(RoutingSettings(), description="Which adapter answers a request that does not name one.")
     serve: ServeSettings = Field(ServeSettings(), description="The server and its engine.")
+
+    @field_validator("adapters")
+    @classmethod
+    def _a_request_has_one_adapter(cls, value: dict[str, AdapterConfig]) -> dict[str, AdapterConfig]:
+        pairs = overlaps({name: adapter.route for name, adapter in value.items()})
+        if pairs:
+            raise ValueError("; ".join(f"the routes of {a} and {b} fit the same requests" for a, b in pairs))
+        return value

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from hatrack.core.config_cache import CacheSettings
 from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.strict import Strict
 
@@ -34,3 +35,4 @@ class ServeSettings(Strict):
     http: HttpSettings = Field(HttpSettings(), description="Limits of the HTTP server.")
     keys: tuple[KeyEntry, ...] = Field((), description="API keys, beside those of keys_file.")
     keys_file: str | None = Field(None, description="The file that `hatrack keys` writes, from the project; null: .hatrack/keys.json.")
+    cache: CacheSettings = Field(CacheSettings(), description="Answers that are kept and given again.")

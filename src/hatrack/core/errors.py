@@ -20,6 +20,7 @@ HatrackError                      a fault with: what, given, allowed, fix
 │   └── RunInUse                  another process is at this very run
 ├── AdapterError
 │   ├── AdapterNotFound           unknown name or version (a LookupError)
+│   ├── AdapterForbidden          known, but not for this tenant
 │   ├── AdapterMismatch           trained for another base or another template
 │   ├── AdapterBroken             files damaged, foreign keys, probe not reproduced
 │   └── WeightsElsewhere          the weights are at a provider, and this needs them here
@@ -38,6 +39,7 @@ from __future__ import annotations
 __all__ = [
     "AdapterBroken",
     "AdapterError",
+    "AdapterForbidden",
     "AdapterMismatch",
     "AdapterNotFound",
     "Busy",
@@ -198,6 +200,10 @@ class AdapterError(HatrackError):
 
 class AdapterNotFound(AdapterError, LookupError):
     """No adapter, version or alias of this name is registered."""
+
+
+class AdapterForbidden(AdapterError):
+    """The adapter is there, and this tenant may not use it."""
 
 
 class AdapterMismatch(AdapterError):

@@ -51,6 +51,11 @@ class Project:
         return self.state / "keys.json"
 
     @property
+    def answers(self) -> Path:
+        """Answers that are given again, see ``hatrack.answering.cache``."""
+        return self.state / "cache" / "answers.db"
+
+    @property
     def rejects(self) -> Path:
         """Rows that were left out, with their reasons."""
         return self.state / "rejects"
