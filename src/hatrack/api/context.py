@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from hatrack.answering.answer import Answerer
 from hatrack.api.errors import Refusal
 from hatrack.api.keys import Caller, KeyRing
 from hatrack.api.meters import Meters
@@ -24,6 +25,7 @@ class Context:
     """One running server.
 
     Attributes:
+        answerer: routing and the cache of answers before the service.
         loopback_only: no key is asked for, so only this machine may ask, under its own names.
         draining: the server ends; nothing new is taken.
     """
@@ -31,6 +33,7 @@ class Context:
     service: ModelService
     ring: KeyRing
     settings: HttpSettings
+    answerer: Answerer
     meters: Meters = field(default_factory=Meters)
     loopback_only: bool = False
     draining: bool = False
