@@ -94,13 +94,17 @@ class ModelService:
             decode, stop_ids = (lambda ids: ""), frozenset()
         # The host gets a tokenizer of its own: cutting texts sets a state in it that would cut prompts rendered beside it.
         self._groups = GroupEngine(lambda: ModelHost(replace(self.files)), self.registry.folder, self.settings, decode, stop_ids)
-        for engine in filter(None, (self._engine, self._groups)):
+        for engine in self._engines:
             engine.start()
 
     def stop(self, *, drain: bool = True, timeout: float = 60.0) -> None:
         """Take nothing more, finish what was taken, or cancel it, and end."""
-        for engine in filter(None, (self._engine, self._groups)):
+        for engine in self._engines:
             engine.stop(drain=drain, timeout=timeout)
+
+    @property
+    def _engines(self) -> list[Engine | GroupEngine]:
+        return [engine for engine in (self._engine, self._groups) if engine is not None]
 
     @property
     def engine(self) -> Engine | None:
