@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-import error_cases_data  # noqa: F401  # enters its cases in the list
+import error_cases_serve  # noqa: F401  # enters its cases in the list, after those of its fellows
 from error_cases import CASES
 from error_place import Case, Place
 
