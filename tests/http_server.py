@@ -53,7 +53,9 @@ class Running:
 
 
 @contextmanager
-def running(root: Path, *, http: HttpSettings | None = None, service: ModelService | None = None, keys: Path | None = None, **engine: Any) -> Iterator[Running]:
+def running(
+    root: Path, *, http: HttpSettings | None = None, service: ModelService | None = None, keys: Path | None = None, **engine: Any
+) -> Iterator[Running]:
     """Start a server for a project; a given service is used and left running. ``keys``: a file of keys of its own."""
     used = service or ModelService(Project(root), read_config(root), EngineSettings(**{**SMALL, **engine}))
     if service is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from http_server import running
 from served_adapters import plant, project_of
 

@@ -7,14 +7,14 @@ import logging
 import time
 
 import pytest
-from http_server import running
-from made_versions import report
 from prometheus_client.parser import text_string_to_metric_families
-from served_adapters import plant, project_of
 
 from hatrack.api.journal import _JsonLines
 from hatrack.core.config_http import HttpSettings
 from hatrack.registry.promote import promote
+from http_server import running
+from made_versions import report
+from served_adapters import plant, project_of
 
 
 @pytest.fixture(scope="module")

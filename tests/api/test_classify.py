@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from http_server import running
-from made_versions import record
-from served_adapters import plant, project_of
 
 from hatrack import Assistant
 from hatrack.models.adapters.folder import read_card
 from hatrack.registry.manifest import build_manifest
+from http_server import running
+from made_versions import record
+from served_adapters import plant, project_of
 
 LABELS = ("red", "green", "blue")
 

@@ -25,8 +25,8 @@ def chat(client, **options):
 
 
 def test_a_chat_completion_is_what_the_service_says_itself(client, served):
-    from hatrack.core.chat import Message
     from api_support import answer_of
+    from hatrack.core.chat import Message
 
     manifest = served.service.resolve("a")
     prompt = served.service.render(manifest, [Message("user", "the red apple")])
@@ -82,9 +82,7 @@ def test_logprobs_come_with_each_token(client):
         assert token.token == token.top_logprobs[0].token
         assert token.logprob == token.top_logprobs[0].logprob < 0
     assert chat(client).choices[0].logprobs is None
-    streamed = [
-        token for c in chat(client, logprobs=True, stream=True) if c.choices[0].logprobs for token in c.choices[0].logprobs.content
-    ]
+    streamed = [token for c in chat(client, logprobs=True, stream=True) if c.choices[0].logprobs for token in c.choices[0].logprobs.content]
     assert [token.token for token in streamed] == [token.token for token in got]
 
 
@@ -128,8 +126,13 @@ def test_a_response_and_its_events(client):
     assert got.usage.output_tokens == 8
     assert got.metadata == {"k": "v"}
     events = list(
-        client.responses.create(model="a", input=[{"role": "user", "content": [{"type": "input_text", "text": "the red apple"}]}],
-                                instructions="be brief", max_output_tokens=8, stream=True)  # fmt: skip
+        client.responses.create(
+            model="a",
+            input=[{"role": "user", "content": [{"type": "input_text", "text": "the red apple"}]}],
+            instructions="be brief",
+            max_output_tokens=8,
+            stream=True,
+        )
     )
     assert [event.sequence_number for event in events] == list(range(len(events)))
     assert events[0].type == "response.created"

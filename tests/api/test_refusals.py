@@ -107,7 +107,20 @@ def test_temperatures_at_the_edge_are_answered(http, ask):
 
 
 UNKNOWN = ["lgal", "legal@9.9.9", "A", "ghost", "a b", "a\n", "x" * 5000, "", "@", "a@b@c", "base@1"]
-PATHS = ["../a", "/etc/passwd", "a/../../b", "..%2fa", "\\\\host\\share", "file:///etc", "a/", "./a", "~", "C:\\x", "a\x00", ".hatrack/blobs"]
+PATHS = [
+    "../a",
+    "/etc/passwd",
+    "a/../../b",
+    "..%2fa",
+    "\\\\host\\share",
+    "file:///etc",
+    "a/",
+    "./a",
+    "~",
+    "C:\\x",
+    "a\x00",
+    ".hatrack/blobs",
+]
 
 
 @pytest.mark.parametrize("name", [*UNKNOWN, *PATHS], ids=lambda name: repr(name[:20]))

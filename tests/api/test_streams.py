@@ -9,9 +9,9 @@ import time
 
 import httpx
 import pytest
-from http_server import running
 
 from hatrack.core.config_http import HttpSettings
+from http_server import running
 
 LONG = {"max_tokens": 230}
 
