@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from hatrack.core.errors import (
     AdapterBroken,
     AdapterError,
+    AdapterForbidden,
     AdapterMismatch,
     AdapterNotFound,
     Busy,
@@ -49,6 +50,7 @@ class Refusal(RequestError):
 # The first that fits counts, so subclasses stand before their parents.
 _STATUS: tuple[tuple[type[HatrackError], int, str], ...] = (
     (AdapterNotFound, 404, "model_not_found"),
+    (AdapterForbidden, 403, "model_not_allowed"),
     (AdapterMismatch, 409, "adapter_mismatch"),
     (AdapterBroken, 500, "adapter_broken"),
     (AdapterError, 400, "adapter_not_for_this"),
