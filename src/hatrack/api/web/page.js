@@ -4,6 +4,7 @@
 const KEY = "hatrack.key"; // in sessionStorage: this tab only, gone when it is closed
 const MOST = 6; // connections that a browser keeps to one server
 const EVERY = 5000; // milliseconds between two looks at the adapters
+const UNREACHABLE = "the server cannot be reached";
 
 const at = (id) => document.getElementById(id);
 let running = null; // AbortController of the answers being made
@@ -29,7 +30,7 @@ function messageIn(body, status) {
 }
 
 function admitted() {
-  const had = document.activeElement === at("key") || document.activeElement === document.body;
+  const had = at("key-form").contains(document.activeElement) || document.activeElement === document.body;
   at("key-form").hidden = true;
   at("forget").hidden = !sessionStorage.getItem(KEY);
   at("main").hidden = false;
@@ -64,10 +65,13 @@ at("forget").addEventListener("click", () => askForKey(""));
 
 document.body.addEventListener("htmx:configRequest", (event) => Object.assign(event.detail.headers, authorization()));
 document.body.addEventListener("htmx:beforeRequest", (event) => event.detail.elt.id === "route" && tell(""));
-document.body.addEventListener("htmx:sendError", () => tell("the server cannot be reached"));
+document.body.addEventListener("htmx:sendError", () => tell(UNREACHABLE));
 document.body.addEventListener("htmx:responseError", ({ detail }) =>
   refused(detail.xhr.status, detail.xhr.responseText, detail.requestConfig.headers.Authorization));
-document.body.addEventListener("htmx:afterSwap", (event) => event.detail.target.id === "who" && admitted());
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "who") admitted();
+  if (at("alert").textContent === UNREACHABLE) tell("");
+});
 
 setInterval(() => {
   if (!at("main").hidden && !document.hidden) htmx.trigger(document.body, "renew");
