@@ -12,11 +12,12 @@ from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
 from hatrack.core.config_cache import CacheSettings, NearSettings
+from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
-from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
 from hatrack.core.config_serve import ServeSettings
+from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
@@ -63,6 +64,8 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("routing", RoutingSettings),
     ("routing.rules", RoutingRule),
     ("serve", ServeSettings),
+    ("serve.http", HttpSettings),
+    ("serve.keys", KeyEntry),
     ("serve.cache", CacheSettings),
     ("serve.cache.near", NearSettings),
 ]

@@ -4,6 +4,7 @@
 const KEY = "hatrack.key"; // in sessionStorage: this tab only, gone when it is closed
 const MOST = 6; // connections that a browser keeps to one server
 const EVERY = 5000; // milliseconds between two looks at the adapters
+const INSIDE = ["skip", "parts", "main"]; // shown to who is let in
 const UNREACHABLE = "the server cannot be reached";
 
 const at = (id) => document.getElementById(id);
@@ -33,15 +34,14 @@ function admitted() {
   const had = at("key-form").contains(document.activeElement) || document.activeElement === document.body;
   at("key-form").hidden = true;
   at("forget").hidden = !sessionStorage.getItem(KEY);
-  at("main").hidden = false;
+  for (const id of INSIDE) at(id).hidden = false;
   if (had) at("prompt").focus();
 }
 
 function askForKey(message) {
   if (running) running.abort();
   sessionStorage.removeItem(KEY);
-  at("main").hidden = true;
-  at("forget").hidden = true;
+  for (const id of [...INSIDE, "forget"]) at(id).hidden = true;
   at("key-form").hidden = false;
   for (const id of ["who", "trial", "versions", "decision", "panes"]) at(id).replaceChildren();
   tell(message);
