@@ -34,7 +34,7 @@ class Gate:
             _scope_fits(trace.caller, scope["path"])
             if self._context.draining:
                 raise shutting_down()
-            if scope["method"] == "POST" and scope["path"].startswith("/v1/"):
+            if scope["method"] == "POST" and scope["path"].startswith(("/v1/", "/web/")):
                 _charge(trace.caller)
         except (Refusal, ConfigError) as error:
             await error_response(error)(scope, receive, send)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hatrack.answering.decision import Wanted
 from hatrack.api.context import Context
@@ -45,7 +45,7 @@ class VersionRow:
     state: str = "resident"
     pinned: bool = False
     now: AdapterState | None = None
-    totals: Totals | None = field(default=None)
+    totals: Totals | None = None
 
 
 def choices(context: Context, caller: Caller) -> list[Choice]:
