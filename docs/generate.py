@@ -63,6 +63,8 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("routing", RoutingSettings),
     ("routing.rules", RoutingRule),
     ("serve", ServeSettings),
+    ("serve.http", HttpSettings),
+    ("serve.keys", KeyEntry),
     ("serve.cache", CacheSettings),
     ("serve.cache.near", NearSettings),
     ("serve.http", HttpSettings),

@@ -42,12 +42,12 @@ def routes(app):
     yield "GET", "/openapi.json"
 
 
-def test_F32_every_route_but_health_asks_for_a_key_with_a_scope(guarded):
+def test_F32_every_route_but_health_and_the_files_of_the_page_asks_for_a_key_with_a_scope(guarded):
     walked = list(routes(guarded.app))
     assert len(walked) > 14
     ours = {route.path.replace(":path", "") for router in _routers() for route in router.routes}
     assert set(guarded.app.openapi()["paths"]) == ours, "a route is hidden from this test"
-    wrong = {"/admin": "all", "/metrics": "all", "/v1": "admin", "/openapi.json": "metrics"}
+    wrong = {"/admin": "all", "/metrics": "all", "/v1": "admin", "/web/who": "admin", "/openapi.json": "metrics"}
     with guarded.client() as client:
         for method, path in [*walked, ("GET", "/nothing"), ("POST", "/v1/nothing"), ("GET", "//admin/adapters"), ("GET", "/admin")]:
             for headers in ({}, {"Authorization": "Bearer hat_wrong"}):
@@ -56,13 +56,15 @@ def test_F32_every_route_but_health_asks_for_a_key_with_a_scope(guarded):
             for name in (name for start, name in wrong.items() if path.startswith(start)):
                 got = client.request(method, path, headers={"Authorization": f"Bearer {guarded.made[name]}"})
                 assert got.status_code == 403, (method, path)
-    assert {"/healthz", "/readyz"} == OPEN_PATHS
+    page = {"/", "/web/page.css", "/web/page.js", "/web/htmx.min.js", "/web/icon.svg"}  # which tell nothing of this server
+    assert {"/healthz", "/readyz"} | page == OPEN_PATHS
 
 
 def _routers():
     from hatrack.api.routes import admin, chat, completions, health, models, responses, texts
+    from hatrack.api.web import page
 
-    return [room.router for room in (admin, chat, completions, health, models, responses, texts)]
+    return [room.router for room in (admin, chat, completions, health, models, responses, texts, page)]
 
 
 def test_keys_are_taken_from_the_header_only_and_in_its_one_form(guarded, ask):

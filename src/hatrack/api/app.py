@@ -1,6 +1,6 @@
 """The application: layers around routes.
 
-Journal (id, log, span) ─► Gate (key, scope, quota) ─► Bodies (size, time) ─► routes ─► service
+Journal (id, log, span) ─► Gate (key, scope, quota) ─► Bodies (size, time) ─► routes, page ─► service
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hatrack.api.gate import Gate
 from hatrack.api.journal import Journal
 from hatrack.api.keys import KeyRing
 from hatrack.api.routes import admin, chat, completions, health, models, responses, texts
+from hatrack.api.web import page
 from hatrack.core.config_http import HttpSettings
 from hatrack.core.errors import HatrackError
 from hatrack.serving.service import ModelService
@@ -44,6 +45,8 @@ def create_app(service: ModelService, ring: KeyRing, settings: HttpSettings | No
         app.add_middleware(layer, context=context)
     for room in (chat, completions, responses, texts, models, admin, health):
         app.include_router(room.router)
+    if context.settings.page:
+        app.include_router(page.router)
     app.add_exception_handler(HatrackError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_status)

@@ -8,11 +8,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hatrack.api.context import Context, Trace
 from hatrack.api.errors import Refusal, error_response, shutting_down
 from hatrack.api.keys import Caller
+from hatrack.api.web.files import FILES
 from hatrack.core.errors import ConfigError
 
 __all__ = ["OPEN_PATHS", "Gate", "is_loopback"]
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", *FILES})
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 
@@ -33,7 +34,7 @@ class Gate:
             _scope_fits(trace.caller, scope["path"])
             if self._context.draining:
                 raise shutting_down()
-            if scope["method"] == "POST" and scope["path"].startswith("/v1/"):
+            if scope["method"] == "POST" and scope["path"].startswith(("/v1/", "/web/")):
                 _charge(trace.caller)
         except (Refusal, ConfigError) as error:
             await error_response(error)(scope, receive, send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -13,10 +14,19 @@ from hatrack.core.names import BASE
 from hatrack.serving.request import Finished
 from hatrack.serving.service import ModelService
 
-__all__ = ["Meters"]
+__all__ = ["Meters", "Totals"]
 
 _LABELS = ("adapter", "version")
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass
+class Totals:
+    """What one version did since the server began. ``first_token``: mean seconds until it; None where there was none."""
+
+    requests: int = 0
+    tokens: int = 0
+    first_token: float | None = None
 
 
 class Meters:
@@ -67,6 +77,22 @@ class Meters:
         for labels in states.labels:
             self._touch(labels)
         return generate_latest(self._registry) + generate_latest(_of(states))
+
+    def totals(self) -> dict[tuple[str, str], Totals]:
+        """By adapter and version, for people; tokens are those of answers. Who was never asked is not there."""
+        found: dict[tuple[str, str], Totals] = {}
+        for sample in (sample for meter in (self._requests, self._tokens) for metric in meter.collect() for sample in metric.samples):
+            totals = found.setdefault((sample.labels["adapter"], sample.labels["version"]), Totals())
+            if sample.name == "hatrack_requests_total":
+                totals.requests += int(sample.value)
+            elif sample.labels["kind"] == "completion":
+                totals.tokens += int(sample.value)
+        seconds = {(s.name, s.labels["adapter"], s.labels["version"]): s.value for metric in self._first.collect() for s in metric.samples}
+        for key, totals in found.items():
+            count = seconds.get(("hatrack_first_token_seconds_count", *key))
+            if count:
+                totals.first_token = seconds["hatrack_first_token_seconds_sum", *key] / count
+        return found
 
     def _touch(self, labels: tuple[str, str]) -> None:
         """A version nobody asked yet stands there with zeros."""

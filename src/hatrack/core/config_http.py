@@ -21,6 +21,7 @@ class HttpSettings(Strict):
     body_seconds: float = Field(30.0, gt=0, description="Seconds in which the body of a request must have arrived.")
     send_seconds: float = Field(60.0, gt=0, description="Seconds for which a client may not read its stream before it is given up.")
     drain_seconds: float = Field(30.0, ge=0, description="Seconds that running answers get to finish when the server is told to stop.")
+    page: bool = Field(True, description="Show a page at / to try the base and its adapters; it asks for a key where the API does.")
     log: bool = Field(True, description="Write one line of JSON for each request to stderr; never a prompt, an answer or a key.")
 
 

@@ -25,7 +25,7 @@ def run(
     from hatrack.core.project import Project
 
     config = read_config(project)
-    for package in ("fastapi", "uvicorn", "prometheus_client"):
+    for package in ("fastapi", "uvicorn", "prometheus_client", "jinja2"):
         require(package, extra="serve", reason="`hatrack serve`")
     from hatrack.api.keys import KeyFile, KeyRing
     from hatrack.api.server import Server, is_loopback_address, listen, must_be_safe
@@ -51,7 +51,9 @@ def run(
         export_spans()
         app = create_app(service, ring, serve.http, loopback_only=is_loopback_address(serve.host))
         address = f"[{serve.host}]" if ":" in serve.host else serve.host
-        facts = {"address": f"http://{address}:{bound.getsockname()[1]}/v1", **_facts(service, keys=ring.required)}
+        root = f"http://{address}:{bound.getsockname()[1]}"
+        page = {"page": f"{root}/"} if serve.http.page else {}
+        facts = {"address": f"{root}/v1", **page, **_facts(service, keys=ring.required)}
         for name, value in facts.items():
             typer.echo(f"{name:<10} {value}")
         Server(app, serve.http.drain_seconds).serve_until_told(bound)
