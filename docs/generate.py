@@ -57,10 +57,9 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.trainer", TrainerNames),
     ("adapters.NAME.preference", Preference),
     ("adapters.NAME.sweep", SweepSpace),
-    ("gate", GateRules),
-    ("provider", ProviderSettings),
     ("adapters.NAME.route", Route),
     ("gate", GateRules),
+    ("provider", ProviderSettings),
     ("routing", RoutingSettings),
     ("routing.rules", RoutingRule),
     ("serve", ServeSettings),
@@ -68,6 +67,8 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("serve.keys", KeyEntry),
     ("serve.cache", CacheSettings),
     ("serve.cache.near", NearSettings),
+    ("serve.http", HttpSettings),
+    ("serve.keys", KeyEntry),
 ]
 
 

@@ -23,6 +23,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "wider": {"r": 8},
     "turned": {"method": "dora", "r": 4},
     "biases": {"method": "bitfit"},
+    "tuned": {"method": "last-n", "n": 1},
 }
 AXOLOTL = {"base_model": "MODEL", "adapter": "lora", "datasets": [{"path": "data.jsonl", "type": "alpaca"}], "val_set_size": 0.1}
 
@@ -117,7 +118,7 @@ fault("merge: classifiers on an encoder", "merge both words", lambda at: at.trai
 fault("merge: DoRA", "merge both plain turned", _forms, "use_dora", "rank-stabilised LoRA")
 fault("merge: no LoRA at all", "merge both plain biases", _forms, "peft_type: 'DELTA'", "LoRA")
 fault("merge: ranks that differ", "merge both plain wider --method linear", _forms, "ranks 4, 8", "--method cat or svd")
-fault("merge: another system prompt", "merge both colours shy", _colours, "shy@1.0.0 has another system prompt", "None")
+fault("merge: another system prompt", "merge both colours shy", _colours, "shy@1.0.0 has another system prompt", "none")
 
 
 @case("merge: another base (F19)", "has another base model", "DIGEST")
@@ -181,7 +182,8 @@ def _(at: Place) -> str:
 
 @case("delta: an adapter that adds parameters", "no place in a model", "full, last-n", inside=False)
 def _(at: Place) -> str:
-    return f"delta apply {speaking_base(at.causal)} {_weights(at, 'biases')} {at.tmp / 'again'}"
+    weights, at.causal = _weights(at, "biases"), speaking_base(at.causal)
+    return f"delta apply {at.causal} {weights} {at.tmp / 'again'}"
 
 
 fault("shrink: not a tuned version", "shrink plain", _forms, "plain@1.0.0 cannot be made smaller", "method: lora", "full or last-n")
@@ -191,7 +193,7 @@ fault("shrink: an energy that is no share", "shrink plain --rank-energy 1", _for
 fault("axolotl: the file is missing", "train --axolotl PROJECT/none.yml", lambda at: at.project(), "PROJECT/none.yml")
 
 
-@case("axolotl: not YAML", "not valid YAML", "correct that line")
+@case("axolotl: not YAML", "not valid YAML", "line 2", "correct that line")
 def _(at: Place) -> str:
     command = _axolotl(at)
     (at.tmp / "config.yml").write_text("base_model: [x\n")
@@ -200,7 +202,7 @@ def _(at: Place) -> str:
 
 case("axolotl: no base_model", "no key base_model", "axolotl train")(lambda at: _axolotl(at, base_model=None))
 case("axolotl: an unknown key", "lora_rank", "lora_r", "--accept")(lambda at: _axolotl(at, lora_rank=8))
-case("axolotl: keys that would train another model", "2 keys of config.yml", "neftune_noise_alpha", "lora_modules_to_save", "--accept")(
+case("axolotl: keys that would train another model", "keys of config.yml", "neftune_noise_alpha", "lora_modules_to_save", "--accept")(
     lambda at: _axolotl(at, neftune_noise_alpha=5, lora_modules_to_save=["lm_head"])
 )
 

@@ -18,6 +18,7 @@ import error_cases_data  # noqa: F401  # enters its cases in the list
 import error_cases_derived  # noqa: F401  # so does this
 import error_cases_hosted  # noqa: F401  # and this
 import error_cases_route  # noqa: F401  # as above
+import error_cases_serve  # noqa: F401  # as above
 import error_cases_together  # noqa: F401  # and this
 import error_cases_training  # noqa: F401  # and this
 from error_cases import CASES
@@ -58,11 +59,13 @@ def versions(root: Path) -> list[tuple[str, ...]]:
 
 def plain(text: str, place: Place) -> str:
     """Without what differs from run to run and from machine to machine."""
-    for path, name in ((place.root, "PROJECT"), (place.encoder, "MODEL"), (place.causal, "MODEL"), (place.tmp, "TMP")):
+    folders = ((place.root, "PROJECT"), (place.encoder, "MODEL"), (place.causal, "MODEL"), (place.tmp, "TMP"))
+    for path, name in (pair for pair in folders if pair[0] != Path()):
         text = text.replace(str(path), name)
     text = re.sub(r"127\.0\.0\.1:\d+", "HOST", text)
     text = re.sub(r"\b[0-9a-f]{12,64}\b", "DIGEST", text)
     text = re.sub(r"/[0-9a-f]{2}/DIGEST", "/DIGEST", text)
+    text = re.sub(r"differ by [\d.e+-]+", "differ by NUMBER", text)
     # where a loss breaks down depends on the processor
     return re.sub(r"rows [\d, ]+ of the training", "rows ROW, ROW, ... of the training", re.sub(r"in step \d+", "in step STEP", text))
 

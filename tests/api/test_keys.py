@@ -91,7 +91,7 @@ def test_F23_a_forbidden_adapter_is_403_and_an_unknown_one_404(guarded, ask):
         assert unknown.status_code == 404
         assert "did you mean legal?" in unknown.json()["error"]["message"]
         assert "allowed: legal;" in unknown.json()["error"]["message"], "names of others' adapters are not told"
-        assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["legal", "legal@1.0.0"]
+        assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["auto", "legal", "legal@1.0.0"]
         assert client.get("/v1/models/a").status_code == 403
 
 

@@ -27,7 +27,7 @@ def source(tiny_causal):
     write_jsonl(root / "numbers.jsonl", label_rows(120, ("one", "two"), seed=1))
     learn = {"epochs": 6, "batch_size": 8, "max_length": 64, "learning_rate": 0.01}
     one = {"task": "classify-by-text", "system": "Name it.", "r": 8, "alpha": 16, "split": [0.6, 0.1, 0.3], "train": learn}
-    shy = {**one, "system": None, "train": {**learn, "epochs": 1}}
+    shy = {"data": "shy.jsonl", **one, "system": None, "train": {**learn, "epochs": 1}}
     write_jsonl(root / "shy.jsonl", label_rows(30, ("one", "two"), seed=1))
     write_project(
         root,

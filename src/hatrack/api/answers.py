@@ -1,6 +1,6 @@
 """From the engine's thread into the event loop and back: several answers at once, cancelled when nobody waits for them.
 
-route ─► Answers.begin ─► service.submit ... ─► engine's thread
+route ─► Answers.begin ─► answerer.submit ... ─► engine's thread
              ▲                                      │ events
          events() ◄── this loop's queue ◄───────────┘
 """
@@ -20,13 +20,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive
 
+from hatrack.answering.answer import Answer
 from hatrack.api.context import Context, Trace
 from hatrack.api.errors import Refusal, shutting_down
 from hatrack.api.journal import CLIENT_GONE
 from hatrack.api.keys import Caller
+from hatrack.core.chat import Message
 from hatrack.core.errors import HatrackError
 from hatrack.core.lineage import Manifest
-from hatrack.serving.request import Event, Failed, Finished, Piece, Request, SamplingParams, TokenChoice
+from hatrack.serving.request import Event, Failed, Finished, Piece, SamplingParams, TokenChoice
 
 __all__ = ["Answers", "Job", "Whole", "charge", "disconnected", "unless_gone"]
 
@@ -60,7 +62,10 @@ class Whole:
 class Answers:
     """The answers to one HTTP request. ``close`` must be called, or the context left: it cancels what still runs."""
 
-    def __init__(self, context: Context, trace: Trace, manifest: Manifest | None, jobs: Sequence[Job]) -> None:
+    def __init__(
+        self, context: Context, trace: Trace, manifest: Manifest | None, jobs: Sequence[Job], messages: Sequence[Message] = ()
+    ) -> None:
+        """``messages``: what the prompt was rendered from, for a cache that knows other wordings."""
         self.jobs = tuple(jobs)
         self._context = context
         self._trace = trace
@@ -68,7 +73,8 @@ class Answers:
         self._events: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
         self._first: tuple[int, Event] | None = None
         self._loop = asyncio.get_running_loop()
-        self._requests: list[Request] = []
+        self._messages = messages
+        self._requests: list[Answer] = []
 
     async def __aenter__(self) -> Answers:
         charge(self._trace.caller, sum(job.most for job in self.jobs))
@@ -88,6 +94,12 @@ class Answers:
         """Nobody waits any more; what is whole already stays counted."""
         for request in self._requests:
             request.cancel()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Whether the answers were known: ``hit``, ``near``, ``miss``, or ``off`` where none is kept."""
+        states = sorted({request.cache for request in self._requests})
+        return {"X-Hatrack-Cache": ", ".join(states)}
 
     async def begin(self, seconds: float = BEGUN) -> None:
         """Enter, and wait for the first event, so that a refusal still has a status of its own; not longer than ``seconds``.
@@ -147,9 +159,10 @@ class Answers:
         return answers
 
     def _submit(self) -> None:
-        service, tenant = self._context.service, self._trace.caller.tenant
+        answerer, tenant = self._context.answerer, self._trace.caller.tenant
         for number, job in enumerate(self.jobs):
-            self._requests.append(service.submit(self._manifest, job.prompt, job.params, partial(self._hear, number), tenant))
+            hear = partial(self._hear, number)
+            self._requests.append(answerer.submit(self._manifest, job.prompt, job.params, hear, tenant, messages=self._messages))
 
     def _hear(self, number: int, event: Event) -> None:
         """In the engine's thread."""

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from hatrack.answering.answer import Answerer
 from hatrack.api.bodies import Bodies
 from hatrack.api.context import Context
 from hatrack.api.errors import Refusal, error_response, validation_refusal
@@ -30,8 +31,13 @@ def create_app(service: ModelService, ring: KeyRing, settings: HttpSettings | No
 
     Args:
         loopback_only: as long as no key is asked for, take only requests that are addressed to this machine.
+
+    Raises:
+        ConfigError: the routing names adapters that are not registered.
     """
-    context = Context(service, ring, settings or HttpSettings(), loopback_only=loopback_only)
+    answerer = Answerer(service)
+    answerer.router.check()
+    context = Context(service, ring, settings or HttpSettings(), answerer, loopback_only=loopback_only)
     # The pages that FastAPI makes of the OpenAPI document load scripts from elsewhere.
     app = FastAPI(title="Hatrack", version="1", docs_url=None, redoc_url=None)
     app.state.context = context

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from hatrack.answering.route import Router
+from hatrack.answering.answer import Answerer
 from hatrack.api.errors import Refusal
 from hatrack.api.keys import Caller, KeyRing
 from hatrack.api.meters import Meters
@@ -26,6 +25,7 @@ class Context:
     """One running server.
 
     Attributes:
+        answerer: routing and the cache of answers before the service.
         loopback_only: no key is asked for, so only this machine may ask, under its own names.
         draining: the server ends; nothing new is taken.
     """
@@ -33,15 +33,10 @@ class Context:
     service: ModelService
     ring: KeyRing
     settings: HttpSettings
+    answerer: Answerer
     meters: Meters = field(default_factory=Meters)
     loopback_only: bool = False
     draining: bool = False
-
-    @cached_property
-    def router(self) -> Router:
-        """Decides for requests that name no adapter. Its embedder is opened when a text is first compared."""
-        service = self.service
-        return Router.of(service.config, service.project, service.registry, service.resolve)
 
     def find(self, reference: str, caller: Caller) -> Manifest | None:
         """The version that a model's name means now; None is the base.

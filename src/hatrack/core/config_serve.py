@@ -21,6 +21,11 @@ class ServeSettings(Strict):
     precision: Literal["int8", "fp32"] = Field(
         "int8", description="How the base's linear layers are held: int8 is several times faster and measured to be about as good."
     )
+    max_int8_loss: float = Field(
+        0.02,
+        ge=0,
+        description="A version whose metric falls by more in 8 bits, as `hatrack eval NAME --int8` measured, is served in full precision.",
+    )
     rows: int = Field(32, ge=1, le=512, description="Answers that are made at the same time.")
     chunk: int = Field(
         128, ge=16, description="Prompt tokens computed in one step beside running answers: fewer is smoother, more is faster."

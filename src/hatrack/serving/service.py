@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -19,32 +20,24 @@ from hatrack.core.config import ProjectConfig
 from hatrack.core.errors import AdapterError, AdapterMismatch, RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
+from hatrack.core.precision import INT8, PrecisionRecord
 from hatrack.core.project import Project
 from hatrack.models.adapters.folder import AdapterCard, read_card
 from hatrack.models.host import ModelHost
-from hatrack.models.label_scoring import build_trie, score_labels
 from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.models.render import ChatRenderer
 from hatrack.registry.store import Registry
 from hatrack.serving.constraint import Grammars
 from hatrack.serving.engine import Engine
 from hatrack.serving.groups import GroupEngine
+from hatrack.serving.labels import Labelled, classify
 from hatrack.serving.request import Event, Request, SamplingParams
 from hatrack.serving.settings import EngineSettings
 from hatrack.serving.slots import mixes
 
-__all__ = ["AdapterState", "Labelled", "ModelService"]
+__all__ = ["AdapterState", "ModelService"]
 
 State = Literal["resident", "loading", "registered"]
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Probability of each label of one text, likeliest first."""
-
-    label: str
-    probability: float
-    labels: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -86,6 +79,7 @@ class ModelService:
         self._cards: dict[str, AdapterCard] = {}
         self._mixed: dict[str, bool] = {}
         self._stamp: object = None
+        self._precision: tuple[object, dict[str, Path]] | None = None
 
     def start(self) -> None:
         """Load the base and begin to answer."""
@@ -100,13 +94,17 @@ class ModelService:
             decode, stop_ids = (lambda ids: ""), frozenset()
         # The host gets a tokenizer of its own: cutting texts sets a state in it that would cut prompts rendered beside it.
         self._groups = GroupEngine(lambda: ModelHost(replace(self.files)), self.registry.folder, self.settings, decode, stop_ids)
-        for engine in filter(None, (self._engine, self._groups)):
+        for engine in self._engines:
             engine.start()
 
     def stop(self, *, drain: bool = True, timeout: float = 60.0) -> None:
         """Take nothing more, finish what was taken, or cancel it, and end."""
-        for engine in filter(None, (self._engine, self._groups)):
+        for engine in self._engines:
             engine.stop(drain=drain, timeout=timeout)
+
+    @property
+    def _engines(self) -> list[Engine | GroupEngine]:
+        return [engine for engine in (self._engine, self._groups) if engine is not None]
 
     @property
     def engine(self) -> Engine | None:
@@ -211,7 +209,7 @@ class ModelService:
                 allowed="an adapter of task classify or classify-by-text",
                 fix="ask /v1/models which there are",
             )
-        return self.groups.call(lambda host: _classify(host, manifest, card, texts), manifest)
+        return self.groups.call(lambda host: classify(host, manifest, card, texts), manifest)
 
     def embed(self, manifest: Manifest | None, texts: Sequence[str]) -> Future[torch.Tensor]:
         """Embeddings of length one, ``[texts, d]``: mean-pooled last hidden states, with an adapter on or without.
@@ -223,7 +221,11 @@ class ModelService:
         return self.groups.call(lambda host: host.embed_ids(host.tokenize(texts, length)), manifest)
 
     def mixed(self, manifest: Manifest | None) -> bool:
-        """Whether the kernels can run this version beside others."""
+        """Whether a request for this version runs on the kernels, beside others."""
+        return self.mixes(manifest) and (manifest is None or not self._loses(manifest))
+
+    def mixes(self, manifest: Manifest | None) -> bool:
+        """Whether the kernels can run this version beside others, whatever 8 bits do to it."""
         if self._engine is None:
             return False
         if manifest is None:
@@ -233,6 +235,22 @@ class ModelService:
                 self.card(manifest)
                 self._mixed[manifest.digest] = mixes(self.registry.folder(manifest), self._engine.loader.memory)
             return self._mixed[manifest.digest]
+
+    def precision(self, manifest: Manifest) -> PrecisionRecord | None:
+        """What 8 bits change for this version, where it was measured (``hatrack eval NAME --int8``)."""
+        with self._lock:
+            stamp = self.registry.stamp()
+            if self._precision is None or self._precision[0] != stamp:
+                self._precision = (stamp, self.registry.attached(INT8))
+            path = self._precision[1].get(manifest.digest)
+        return PrecisionRecord.read(path) if path else None
+
+    def _loses(self, manifest: Manifest) -> bool:
+        """Whether it was measured that 8 bits cost this version more than is allowed: it is served in full precision then."""
+        if self.settings.precision != "int8":
+            return False
+        record = self.precision(manifest)
+        return record is not None and record.loss > self.config.serve.max_int8_loss
 
     def states(self) -> list[AdapterState]:
         """Every registered version, idle ones too."""
@@ -270,22 +288,3 @@ class ModelService:
                 allowed="classification and embeddings",
                 fix="POST /v1/classify or /v1/embeddings",
             )
-
-
-def _classify(host: ModelHost, manifest: Manifest, card: AdapterCard, texts: Sequence[str]) -> list[Labelled]:
-    head = host.adapters[manifest.digest].head
-    with torch.inference_mode():
-        if head is not None:
-            logits = head(host.embed_ids(host.tokenize(texts, card.max_length)))
-        else:
-            renderer: Any = host.renderer
-            trie = build_trie([renderer.answer_ids(label) for label in card.labels])
-            system = (Message("system", card.system),) if card.system else ()
-            prompts = [renderer.prompt((*system, Message("user", text)), card.max_length).ids for text in texts]
-            logits = score_labels(host.module, prompts, trie)
-        probabilities = torch.softmax(logits, dim=1).tolist()
-    found = []
-    for row in probabilities:
-        ranked = tuple(sorted(zip(card.labels, row, strict=True), key=lambda pair: -pair[1]))
-        found.append(Labelled(*ranked[0], ranked))
-    return found

@@ -181,7 +181,7 @@ def _check_fit(bench: Workbench, parts: Sequence[_Part]) -> None:
             ("base model", card.base_fingerprint[:12], bench.files.fingerprint[:12]),
             ("chat template", card.template_hash[:12], template[:12]),
             ("task", card.task, first.task),
-            ("system prompt", card.system, first.system),
+            ("system prompt", card.system or "none", first.system or "none"),
             ("answer schema", canonical_json(card.answer_schema), canonical_json(first.answer_schema)),
         ):
             if its != wanted:

@@ -16,7 +16,7 @@ from hatrack.registry.promote import promote, rollback
 from hatrack.serving.engine import Engine
 from hatrack.serving.service import AdapterState
 
-__all__ = ["router"]
+__all__ = ["PromoteBody", "router"]
 
 router = APIRouter(prefix="/admin/adapters", tags=["admin"])
 

@@ -10,8 +10,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from hatrack.answering.route import routed_text
 from hatrack.api.answers import Answers, Job, unless_gone
-from hatrack.api.context import Context, InContext, InTrace, Trace, served_name
+from hatrack.api.choice import Chooser, InChoice
+from hatrack.api.context import Context, InContext, InTrace, served_name
 from hatrack.api.routes.generation import make_jobs, new_id, now, token_text, usage
 from hatrack.api.shapes.generate import ChatBody
 from hatrack.api.stream import EventStream, frame, heard
@@ -24,16 +26,16 @@ router = APIRouter()
 
 
 @router.post("/v1/chat/completions", summary="Answer a conversation")
-async def chat(body: ChatBody, request: Request, context: InContext, trace: InTrace) -> Response:
+async def chat(body: ChatBody, request: Request, context: InContext, trace: InTrace, choice: InChoice) -> Response:
     """OpenAI's chat completions."""
-    manifest, jobs = await run_in_threadpool(_prepare, context, trace, body)
-    headers = trace.uses(context, manifest)
+    manifest, jobs = await run_in_threadpool(_prepare, context, choice, body)
+    headers = trace.uses(context, manifest) | choice.headers
     fingerprint = context.service.files.fingerprint[:12]
     head = {"id": new_id("chatcmpl-"), "created": now(), "model": served_name(manifest), "system_fingerprint": fingerprint}
-    answers = Answers(context, trace, manifest, jobs)
+    answers = Answers(context, trace, manifest, jobs, [turn.message() for turn in body.messages])
     if body.stream:
         await answers.begin()
-        return EventStream(_frames(context, body, head, answers), answers, headers, context.settings.send_seconds)
+        return EventStream(_frames(context, body, head, answers), answers, headers | answers.headers, context.settings.send_seconds)
     async with answers:
         whole = await unless_gone(request, asyncio.ensure_future(answers.whole()))
     ends = [answer.end for answer in whole if answer.end]
@@ -47,13 +49,14 @@ async def chat(body: ChatBody, request: Request, context: InContext, trace: InTr
         for number, answer in enumerate(whole)
     ]
     told = {**head, "object": "chat.completion", "choices": choices, "usage": usage([len(jobs[0].prompt)], ends)}
-    return JSONResponse(told, headers=headers)
+    return JSONResponse(told, headers=headers | answers.headers)
 
 
-def _prepare(context: Context, trace: Trace, body: ChatBody) -> tuple[Manifest | None, list[Job]]:
+def _prepare(context: Context, choice: Chooser, body: ChatBody) -> tuple[Manifest | None, list[Job]]:
     """In a thread: tokenising a long conversation takes time."""
-    manifest = context.find(body.model, trace.caller)
-    prompt = context.service.render(manifest, [turn.message() for turn in body.messages])
+    messages = [turn.message() for turn in body.messages]
+    manifest = choice.choose(body.model, lambda: routed_text(messages))
+    prompt = context.service.render(manifest, messages)
     schema = body.response_format.schema_for_engine() if body.response_format else None
     return manifest, make_jobs(context, body, [prompt], logprobs=body.reported, schema=schema)
 

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from hatrack.api.answers import Answers, Job, unless_gone
-from hatrack.api.context import Context, InContext, InTrace, Trace, served_name
+from hatrack.api.choice import Chooser, InChoice
+from hatrack.api.context import Context, InContext, InTrace, served_name
 from hatrack.api.errors import Refusal
 from hatrack.api.routes.generation import make_jobs, new_id, now, token_text, usage
 from hatrack.api.shapes.generate import CompletionBody
@@ -26,15 +27,16 @@ router = APIRouter()
 
 
 @router.post("/v1/completions", summary="Go on with a text")
-async def complete(body: CompletionBody, request: Request, context: InContext, trace: InTrace) -> Response:
+async def complete(body: CompletionBody, request: Request, context: InContext, trace: InTrace, choice: InChoice) -> Response:
     """OpenAI's older completions: no chat template, no system prompt."""
-    manifest, prompts, jobs = await run_in_threadpool(_prepare, context, trace, body)
-    headers = trace.uses(context, manifest)
+    manifest, prompts, jobs = await run_in_threadpool(_prepare, context, choice, body)
+    headers = trace.uses(context, manifest) | choice.headers
     head = {"id": new_id("cmpl-"), "object": "text_completion", "created": now(), "model": served_name(manifest)}
     answers = Answers(context, trace, manifest, jobs)
     if body.stream:
         await answers.begin()
-        return EventStream(_frames(context, body, head, answers, prompts), answers, headers, context.settings.send_seconds)
+        frames = _frames(context, body, head, answers, prompts)
+        return EventStream(frames, answers, headers | answers.headers, context.settings.send_seconds)
     async with answers:
         whole = await unless_gone(request, asyncio.ensure_future(answers.whole()))
     choices = [
@@ -47,11 +49,11 @@ async def complete(body: CompletionBody, request: Request, context: InContext, t
         for number, answer in enumerate(whole)
     ]
     ends = [answer.end for answer in whole if answer.end]
-    return JSONResponse({**head, "choices": choices, "usage": usage(prompts, ends)}, headers=headers)
+    return JSONResponse({**head, "choices": choices, "usage": usage(prompts, ends)}, headers=headers | answers.headers)
 
 
-def _prepare(context: Context, trace: Trace, body: CompletionBody) -> tuple[Manifest | None, list[int], list[Job]]:
-    manifest = context.find(body.model, trace.caller)
+def _prepare(context: Context, choice: Chooser, body: CompletionBody) -> tuple[Manifest | None, list[int], list[Job]]:
+    manifest = choice.choose(body.model, lambda: "\n".join(prompt for prompt in body.prompts if isinstance(prompt, str)))
     if context.service.files.kind != "causal":
         raise AdapterError(
             "the base is an encoder, which does not generate text",

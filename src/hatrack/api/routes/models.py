@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hatrack.api.context import Context, InContext, InTrace, Trace
 from hatrack.core.lineage import Manifest
-from hatrack.core.names import BASE
+from hatrack.core.names import AUTO, BASE
 from hatrack.registry.store import Registry
 
 __all__ = ["router"]
@@ -41,6 +41,7 @@ def _one(context: Context, trace: Trace, name: str) -> JSONResponse:
 
 def _entries(context: Context, trace: Trace) -> Iterator[dict[str, Any]]:
     registry: Registry = context.service.registry
+    yield {"id": AUTO, "object": "model", "created": 0, "owned_by": "hatrack", "hatrack": {"adapter": "whom routing chooses"}}
     if trace.caller.may_use(BASE):
         yield _entry(context, BASE, None, {})
     for name in filter(trace.caller.may_use, registry.names()):

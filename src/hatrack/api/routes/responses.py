@@ -10,8 +10,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from hatrack.answering.route import routed_text
 from hatrack.api.answers import Answers, Job, unless_gone
-from hatrack.api.context import Context, InContext, InTrace, Trace, served_name
+from hatrack.api.choice import Chooser, InChoice
+from hatrack.api.context import Context, InContext, InTrace, served_name
 from hatrack.api.routes.generation import make_jobs, new_id, now
 from hatrack.api.shapes.generate import ResponseBody
 from hatrack.api.stream import EventStream, frame, heard
@@ -24,22 +26,22 @@ router = APIRouter()
 
 
 @router.post("/v1/responses", summary="Answer a conversation, in OpenAI's newer shape")
-async def respond(body: ResponseBody, request: Request, context: InContext, trace: InTrace) -> Response:
+async def respond(body: ResponseBody, request: Request, context: InContext, trace: InTrace, choice: InChoice) -> Response:
     """OpenAI's responses. Nothing is kept: each request carries its whole conversation."""
-    manifest, jobs = await run_in_threadpool(_prepare, context, trace, body)
-    headers = trace.uses(context, manifest)
+    manifest, jobs = await run_in_threadpool(_prepare, context, choice, body)
+    headers = trace.uses(context, manifest) | choice.headers
     response = _Response(body, served_name(manifest))
-    answers = Answers(context, trace, manifest, jobs)
+    answers = Answers(context, trace, manifest, jobs, body.messages)
     if body.stream:
         await answers.begin()
-        return EventStream(_frames(response, answers), answers, headers, context.settings.send_seconds)
+        return EventStream(_frames(response, answers), answers, headers | answers.headers, context.settings.send_seconds)
     async with answers:
         whole = (await unless_gone(request, asyncio.ensure_future(answers.whole())))[0]
-    return JSONResponse(response.ended(whole.text, whole.end), headers=headers)
+    return JSONResponse(response.ended(whole.text, whole.end), headers=headers | answers.headers)
 
 
-def _prepare(context: Context, trace: Trace, body: ResponseBody) -> tuple[Manifest | None, list[Job]]:
-    manifest = context.find(body.model, trace.caller)
+def _prepare(context: Context, choice: Chooser, body: ResponseBody) -> tuple[Manifest | None, list[Job]]:
+    manifest = choice.choose(body.model, lambda: routed_text(body.messages))
     prompt = context.service.render(manifest, body.messages)
     schema = body.text.format.schema_for_engine() if body.text and body.text.format else None
     return manifest, make_jobs(context, body, [prompt], schema=schema)

@@ -17,7 +17,7 @@ from hatrack.api.answers import charge, unless_gone
 from hatrack.api.context import Context, InContext, InTrace, Trace, served_name
 from hatrack.api.shapes.texts import ClassifyBody, EmbeddingBody, TextsBody
 from hatrack.core.lineage import Manifest
-from hatrack.serving.service import Labelled
+from hatrack.serving.labels import Labelled
 
 __all__ = ["router"]
 

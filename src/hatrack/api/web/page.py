@@ -71,7 +71,7 @@ def _decide(context: Context, trace: Trace, given: dict[str, str]) -> Decision:
             400, "this text cannot be routed", code="invalid_request", param="text",
             given=f"{len(text):,} characters", allowed=f"1 to {_LONGEST:,} characters",
         )  # fmt: skip
-    return context.router.route(text, wanted(context, trace.caller, given))
+    return context.answerer.router.route(text, wanted(context, trace.caller, given))
 
 
 @lru_cache

@@ -57,6 +57,8 @@ def run(
         for name, value in facts.items():
             typer.echo(f"{name:<10} {value}")
         Server(app, serve.http.drain_seconds).serve_until_told(bound)
+        service.stop(drain=False)
+        app.state.context.answerer.close()
         typer.echo("stopped")
     finally:
         service.stop(drain=False)
