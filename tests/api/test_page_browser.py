@@ -141,6 +141,7 @@ def test_F32_a_key_is_asked_for_and_kept_in_this_tab_only(chromium, planted, ser
         chromium.press("Enter")
         chromium.until("!document.getElementById('main').hidden && document.querySelectorAll('#who input').length == 1")
         chromium.until("document.activeElement.id == 'prompt'")
+        chromium.until("document.getElementById('trial').textContent.includes('tenant of your key: law')")
         chromium.type(PROMPT)
         chromium.press("Enter")
         chromium.until(f"{DONE} == 1 && document.querySelector('.answer').textContent")

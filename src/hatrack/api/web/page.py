@@ -17,7 +17,7 @@ from hatrack.api.errors import Refusal
 from hatrack.api.web.files import FILES, HEADERS, HERE, content
 from hatrack.api.web.views import attributes, choices, rows, wanted
 
-__all__ = ["router"]
+__all__ = ["adapters", "route", "router", "trial", "who"]
 
 _LONGEST = 20_000  # characters of a text to route: what decides stands at its beginning
 
