@@ -18,7 +18,11 @@ def root(tmp_path_factory, tiny_causal):
         plant(root, tiny_causal, name, seed)
     config = yaml.safe_load((root / "hatrack.yaml").read_text())
     config["adapters"] = {"french": {"data": "data.jsonl", "task": "instruct", "route": {"country": "FR"}}}
-    config["routing"] = {"order": ["explicit", "rules", "country"], "rules": [{"when": {"desk": "contracts"}, "use": "legal"}], "fallback": "base"}
+    config["routing"] = {
+        "order": ["explicit", "rules", "country"],
+        "rules": [{"when": {"desk": "contracts"}, "use": "legal"}],
+        "fallback": "base",
+    }
     config["serve"] = {"cache": {"enabled": True}}
     (root / "hatrack.yaml").write_text(yaml.safe_dump(config))
     return root

