@@ -70,7 +70,8 @@ def counted(monkeypatch):
 
 
 def test_the_best_is_registered_and_the_test_rows_are_looked_at_once(make_project, counted, monkeypatch):
-    project = make_project(rows=label_rows(60), train=RUN, sweep=SPACE)
+    long = {**RUN, "epochs": 6}
+    project = make_project(rows=label_rows(120), train=long, sweep={**SPACE, "rates": [1e30, 0.01]})
     bench = open_bench(project)
     looks, during = [], {"what": "search"}
     real_prepare, real_measure = bench.prepare, bench.measure
@@ -93,8 +94,8 @@ def test_the_best_is_registered_and_the_test_rows_are_looked_at_once(make_projec
     assert [trial.settings.times for trial in result.trials if trial.failed] == [1e30]
     [failed] = [trial for trial in result.trials if trial.failed]
     assert "the training loss became" in failed.last.failed
-    assert result.chosen is result.trials[0], "the adapter's own rate learns this, a sixth of it does not"
-    assert sorted(counted) == [("first", 3.0), ("first#1", 1.0), ("first#2", 1.0), ("first#3", 1.0)]
+    assert result.chosen is result.trials[0], "the adapter's own rate learns this, a hundredth of the method's does not"
+    assert sorted(counted) == [("first", 6.0), ("first#1", 2.0), ("first#2", 2.0), ("first#3", 2.0)]
     assert result.manifest.config["train"]["learning_rate"] == 0.006
     assert bench.registry.report(result.manifest) is not None
     assert [version.digest for version in bench.registry.versions("first")] == [result.manifest.digest]

@@ -38,20 +38,13 @@ def draw_sweep(path: Path, trials: Sequence[Trial], chosen: Trial, score: str, h
             _draw(axes, trial, float(at), lengths, _COLOURS[number % len(_COLOURS)], _MARKERS[number // len(_COLOURS) % len(_MARKERS)])
         at = chosen.settings.parameters if axes is left else chosen.settings.learning_rate
         axes.scatter([at], [chosen.last.score], s=330, facecolors="none", edgecolors="black", linewidths=1.3, zorder=4)
-        axes.annotate(
-            f"chosen: trial {chosen.number}",
-            (at, chosen.last.score or 0.0),
-            xytext=(0, -20 if higher_is_better else 14),  # towards the middle of the picture
-            textcoords="offset points",
-            ha="center",
-        )
         axes.set_xscale("log")
         axes.margins(x=0.12, y=0.15)
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     left.set_ylabel(f"{score.replace('_', ' ')} on validation rows ({'higher' if higher_is_better else 'lower'} is better)")
     figure.suptitle(f"{name}: {len(trials)} trials, {sum(trial.failed for trial in trials)} failed")
-    _legend(figure, methods, lengths)
+    _legend(figure, methods, lengths, chosen.number)
     with staged_file(path) as stream:
         figure.savefig(stream, dpi=120, format="png")
     return path
@@ -64,7 +57,7 @@ def _draw(axes: Any, trial: Trial, at: float, lengths: Sequence[float], colour: 
         axes.scatter([at], [score], s=_size(epochs, lengths), color=colour, marker=marker, alpha=0.75, linewidths=0, zorder=3)
 
 
-def _legend(figure: Any, methods: Sequence[str], lengths: Sequence[float]) -> None:
+def _legend(figure: Any, methods: Sequence[str], lengths: Sequence[float], chosen: int) -> None:
     from matplotlib.lines import Line2D
 
     def entry(label: str, colour: str, marker: str, size: float) -> Line2D:
@@ -74,6 +67,9 @@ def _legend(figure: Any, methods: Sequence[str], lengths: Sequence[float]) -> No
         entry(name, _COLOURS[i % len(_COLOURS)], _MARKERS[i // len(_COLOURS) % len(_MARKERS)], 7.0) for i, name in enumerate(methods)
     ]
     entries += [entry(f"{epochs:.2g} epochs", "#999999", "o", _size(epochs, lengths) ** 0.5) for epochs in lengths]
+    entries.append(
+        Line2D([], [], linestyle="", marker="o", markerfacecolor="none", color="black", markersize=15, label=f"chosen: trial {chosen}")
+    )
     figure.legend(handles=entries, loc="outside right upper", frameon=False)
 
 
