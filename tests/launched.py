@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -16,7 +17,18 @@ __all__ = ["end_at", "together"]
 
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # as the command sets it, before torch is imported
 _FORK = multiprocessing.get_context("forkserver")
-_FORK.set_forkserver_preload(["launched", "hatrack.workflows.adapt"])
+_FORK.set_forkserver_preload(
+    [
+        "launched",
+        "hatrack.workflows.adapt",
+        "accelerate",
+        "matplotlib.figure",
+        "peft",
+        "transformers.trainer",
+        "transformers.models.bert.modeling_bert",
+        "transformers.models.llama.modeling_llama",
+    ]
+)
 _LONGEST = 300  # seconds; one that waits for ever is killed, and its exit code says so
 
 Cue = Callable[[int], None]
@@ -59,6 +71,7 @@ def _run(arguments: list[str], environment: dict[str, str], folder: Path, rank: 
     for stream, kind in ((sys.stdout, "out"), (sys.stderr, "err")):
         with (folder / f"{rank}.{kind}").open("w") as file:
             os.dup2(file.fileno(), stream.fileno())
+    gc.freeze()  # the dry run looks for garbage; not among all that was imported
     import torch
 
     from hatrack.cli.main import main
