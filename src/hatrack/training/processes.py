@@ -165,4 +165,4 @@ def first_to_say(message: str, *, lost: bool = False) -> bool:
         first_of_these = said.add(hashlib.sha256(message.encode()).hexdigest(), 1) == 1
     except (HatrackError, RuntimeError, OSError):  # no launcher to ask any more
         return True
-    return first_of_all if lost else first_of_these
+    return bool(first_of_all if lost else first_of_these)
