@@ -137,6 +137,9 @@ def test_F32_a_key_is_asked_for_and_kept_in_this_tab_only(chromium, planted, ser
         chromium.type("hat_wrong")
         chromium.press("Enter")
         chromium.until("document.getElementById('alert').textContent.includes('valid key')")
+        late = "new Promise(done => { document.body.addEventListener('htmx:responseError', () => setTimeout(done, 50)); "
+        chromium.value(late + "htmx.trigger(document.body, 'key') })")  # a request that had waited, sent without any key
+        assert "valid key" in chromium.value("document.getElementById('alert').textContent"), "the reason stays in sight"
         chromium.type(key)
         chromium.press("Enter")
         chromium.until("!document.getElementById('main').hidden && document.querySelectorAll('#who input').length == 1")

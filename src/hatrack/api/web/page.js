@@ -51,7 +51,8 @@ function askForKey(message) {
 function refused(status, body, used) {
   if (used !== authorization().Authorization) return; // of a key that is no longer in use
   if (status !== 401) return tell(messageIn(body, status));
-  askForKey(used ? messageIn(body, status) : "");
+  if (used) askForKey(messageIn(body, status));
+  else if (at("key-form").hidden) askForKey(""); // else it is asked for already, perhaps with the reason in sight
 }
 
 at("key-form").addEventListener("submit", (event) => {
