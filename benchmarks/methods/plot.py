@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 TITLES = {"causal": "CUAD, 5 clause types, SmolLM2-135M", "encoder": "banking77, 20 intents, all-MiniLM-L6-v2"}
-FIGURES = ("score", "low", "high", "gain_low", "p", "params", "seconds", "rss_mb", "bytes")
+FIGURES = ("score", "low", "high", "gain_low", "p", "params", "seconds", "rss_mb", "estimate", "bytes")
 
 
 def collect(claims: dict[str, float]) -> dict[str, dict]:
@@ -39,13 +39,13 @@ def draw(found: dict[str, dict], path: Path) -> None:
 
 
 def table(found: dict[str, dict]) -> list[str]:
-    headings = ("method", "accuracy (95 % interval)", "trained", "seconds", "peak MB", "adapter MB")
+    headings = ("method", "accuracy (95 % interval)", "trained", "seconds", "peak MB", "expected / peak", "adapter MB")
     lines = []
     for task, title in TITLES.items():
         lines += [f"{title}; base {found[task]['base']:.3f}", "", f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
         for name, at in sorted(found[task]["methods"].items(), key=lambda item: -item[1]["score"]):
             score = f"{at['score']:.3f} ({at['low']:.3f} to {at['high']:.3f})"
-            rest = f"{at['params']:,.0f} | {at['seconds']:.0f} | {at['rss_mb']:.0f} | {at['bytes'] / 1e6:.2f}"
+            rest = f"{at['params']:,.0f} | {at['seconds']:.0f} | {at['rss_mb']:.0f} | {at['estimate']:.2f} | {at['bytes'] / 1e6:.2f}"
             lines.append(f"| `{name}` | {score} | {rest} |")
         lines.append("")
     return lines
