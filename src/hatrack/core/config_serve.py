@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
 from hatrack.core.strict import Strict
 
 __all__ = ["ServeSettings"]
@@ -28,3 +29,8 @@ class ServeSettings(Strict):
     queue: int = Field(256, ge=1, description="Requests that may wait; more are refused with a time after which to try again.")
     share: float = Field(0.75, gt=0, le=1, description="Most of rows and of queue that one adapter may take.")
     patience: float = Field(2.0, gt=0, description="Seconds after which a waiting request goes before all others.")
+    engine: str = Field(
+        "torch", description="What makes the answers: torch (in this process), vllm (a vLLM server), llamacpp (GGUF) or a plug-in's name."
+    )
+    vllm: VllmSettings = Field(VllmSettings(), description="The vLLM server, for engine vllm.")
+    llamacpp: LlamaCppSettings = Field(LlamaCppSettings(), description="The GGUF base, for engine llamacpp.")

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,12 +24,14 @@ from hatrack.core.errors import RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 from hatrack.serving.decoder.model import Decoder, Tokens
+from hatrack.serving.engines.base import Residence
 from hatrack.serving.kv import KVBlocks, blocks_for
 from hatrack.serving.line import WaitingLine
 from hatrack.serving.loader import Loader
 from hatrack.serving.request import Request, TokenChoice
 from hatrack.serving.answer import Answer, Constraint
 from hatrack.serving.settings import EngineSettings
+from hatrack.serving.slots import mixes
 from hatrack.serving.statistics import Statistics
 from hatrack.serving.text_stream import TextStream
 
@@ -100,6 +103,10 @@ class Engine:
             self._line.push(answer, self.statistics.retry_after(len(self._line)))
             self._work.notify()
 
+    def takes(self, folder: Path) -> bool:
+        """Whether the kernels mix the adapter in ``folder``. Safe from any thread."""
+        return mixes(folder, self.loader.memory)
+
     def load(self, manifest: Manifest) -> None:
         """Begin to load an adapter before anybody asks for it; nothing happens when it is there. Safe from any thread."""
         with self._work:
@@ -110,6 +117,12 @@ class Engine:
         """Give an adapter's slot back; False while it runs or when it has none. Safe from any thread."""
         with self._work:
             return self.loader.residency.remove(digest)
+
+    def residence(self) -> Residence:
+        """Where adapters are just now. Safe from any thread."""
+        with self._work:
+            known = self.loader.residency
+            return Residence(self.loader.published, self.loader.loading, set(known.pinned), dict(known.loads), dict(known.evictions))
 
     def waiting(self) -> dict[str, int]:
         """How many requests wait, by digest. Safe from any thread."""

@@ -27,11 +27,10 @@ from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.models.render import ChatRenderer
 from hatrack.registry.store import Registry
 from hatrack.serving.constraint import Grammars
-from hatrack.serving.engine import Engine
+from hatrack.serving.engines.base import ENGINES, EngineParts, Residence, ServingEngine
 from hatrack.serving.groups import GroupEngine
 from hatrack.serving.request import Event, Request, SamplingParams
 from hatrack.serving.settings import EngineSettings
-from hatrack.serving.slots import mixes
 
 __all__ = ["AdapterState", "Labelled", "ModelService"]
 
@@ -77,7 +76,7 @@ class ModelService:
         self.registry = Registry(project)
         self.files: BaseModelFiles = open_base(project.base_spec(config.base), report=report)
         self._report = report
-        self._engine: Engine | None = None
+        self._engine: ServingEngine | None = None
         self._groups: GroupEngine | None = None
         self._lock = threading.RLock()
         self._resolved: dict[str, Manifest] = {}
@@ -87,13 +86,13 @@ class ModelService:
 
     def start(self) -> None:
         """Load the base and begin to answer."""
-        from hatrack.serving.build import build_engine
-
         if self.files.kind == "causal":
             self.renderer = ChatRenderer(self.files.tokenizer, self.files.stop_ids)
             self._grammars = Grammars(self.files.tokenizer, int(self.files.config["vocab_size"]))
             decode, stop_ids = self.renderer.decode, self.renderer.stop_ids
-            self._engine = build_engine(self.files, self.registry.folder, self.settings, self.renderer)
+            cache = self.project.state / "cache"
+            parts = EngineParts(self.files, self.renderer, self.registry.folder, self.settings, self.config.serve, cache)
+            self._engine = ENGINES.get(self.config.serve.engine)(parts)
         else:
             decode, stop_ids = (lambda ids: ""), frozenset()
         self._groups = GroupEngine(lambda: ModelHost(self.files), self.registry.folder, self.settings, decode, stop_ids)
@@ -106,8 +105,8 @@ class ModelService:
             engine.stop(drain=drain, timeout=timeout)
 
     @property
-    def engine(self) -> Engine | None:
-        """The engine that mixes adapters; None where the base's architecture has no kernels."""
+    def engine(self) -> ServingEngine | None:
+        """The engine of ``serve.engine``; None where the embedded one has no kernels for the base's architecture."""
         return self._engine
 
     @property
@@ -190,8 +189,7 @@ class ModelService:
         self._must_generate(manifest)
         request = Request(manifest, tuple(prompt), params, emit, tenant)
         constraint = None if params.schema is None else self._grammars.constraint(params.schema)
-        engine = self._engine if self._engine is not None and self.mixed(manifest) else self.groups
-        engine.submit(request, constraint)
+        self._engine_for(manifest).submit(request, constraint)
         return request
 
     def classify(self, manifest: Manifest | None, texts: Sequence[str]) -> Future[list[Labelled]]:
@@ -220,7 +218,7 @@ class ModelService:
         return self.groups.call(lambda host: host.embed_ids(host.tokenize(texts, length)), manifest)
 
     def mixed(self, manifest: Manifest | None) -> bool:
-        """Whether the kernels can run this version beside others."""
+        """Whether the engine can run this version beside others."""
         if self._engine is None:
             return False
         if manifest is None:
@@ -228,17 +226,16 @@ class ModelService:
         with self._lock:
             if manifest.digest not in self._mixed:
                 self.card(manifest)
-                self._mixed[manifest.digest] = mixes(self.registry.folder(manifest), self._engine.loader.memory)
+                self._mixed[manifest.digest] = self._engine.takes(self.registry.folder(manifest))
             return self._mixed[manifest.digest]
 
     def states(self) -> list[AdapterState]:
         """Every registered version, idle ones too."""
         engine, groups = self._engine, self.groups
-        resident = set(groups.resident) | (set(engine.loader.published) if engine else set())
-        loading = set(engine.loader.loading) if engine else set()
+        residence = engine.residence() if engine else Residence()
+        resident = {*groups.resident, *residence.resident}
         running = groups.running() + (engine.running() if engine else type(groups.running())())
         waiting = {**groups.waiting(), **(engine.waiting() if engine else {})}
-        residency = engine.loader.residency if engine else None
         found = []
         for name in self.registry.names():
             aliases = self.registry.aliases(name)
@@ -249,15 +246,28 @@ class ModelService:
                         manifest=manifest,
                         aliases=tuple(sorted(alias for alias, version in aliases.items() if version == manifest.version)),
                         mixed=self.mixed(manifest),
-                        state="resident" if digest in resident else "loading" if digest in loading else "registered",
-                        pinned=residency is not None and digest in residency.pinned,
+                        state="resident" if digest in resident else "loading" if digest in residence.loading else "registered",
+                        pinned=digest in residence.pinned,
                         running=running[digest],
                         waiting=waiting.get(digest, 0),
-                        loads=groups.loads[digest] + (residency.loads.get(digest, 0) if residency else 0),
-                        evictions=residency.evictions.get(digest, 0) if residency else 0,
+                        loads=groups.loads[digest] + residence.loads.get(digest, 0),
+                        evictions=residence.evictions.get(digest, 0),
                     )
                 )
         return found
+
+    def _engine_for(self, manifest: Manifest | None) -> ServingEngine | GroupEngine:
+        if self._engine is not None and self.mixed(manifest):
+            return self._engine
+        name = self.config.serve.engine
+        if manifest is not None and name != "torch":
+            raise AdapterError(
+                f"the engine {name} cannot answer with {manifest.name}@{manifest.version}",
+                given=f"method {self.card(manifest).method}",
+                allowed="LoRA without DoRA's magnitudes",
+                fix="serve it with serve.engine: torch",
+            )
+        return self.groups
 
     def _must_generate(self, manifest: Manifest | None) -> None:
         if self.files.kind != "causal":
