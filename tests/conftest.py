@@ -72,6 +72,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     before = os.environ.get("HATRACK_CACHE")
     os.environ["HATRACK_REAL_CACHE"] = before or str(Path.home() / ".cache" / "hatrack")
     os.environ["HATRACK_CACHE"] = str(folder)
+    # Kernels are compiled once for all runs: what they are compiled from is part of their key.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(os.environ["HATRACK_REAL_CACHE"]) / "kernels"))
     yield folder
     if before is None:
         del os.environ["HATRACK_CACHE"]

@@ -30,7 +30,9 @@ def project_of(root: Path, base: Path) -> Path:
     return root
 
 
-def plant(root: Path, base: Path, name: str, seed: int, *, rank: int = 4, targets: tuple[str, ...] = TARGETS, size: float = 0.2) -> Manifest:
+def plant(
+    root: Path, base: Path, name: str, seed: int, *, rank: int = 4, targets: tuple[str, ...] = TARGETS, size: float = 0.2
+) -> Manifest:
     """A version of a LoRA adapter with random matrices, complete with card and probe."""
     files = open_base(str(base))
     host = ModelHost(files)
@@ -47,9 +49,7 @@ def plant(root: Path, base: Path, name: str, seed: int, *, rank: int = 4, target
                 tensors[f"base_model.model.{path}.lora_{part}.weight"] = torch.randn(shape, generator=generator) * size
     config = {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "target_modules": [t.split(".")[1] for t in targets]}
     write_adapter(folder, config, tensors)
-    card = AdapterCard(
-        task="instruct", method="lora", template_hash=host.template_hash, base_fingerprint=files.fingerprint, max_length=256
-    )
+    card = AdapterCard(task="instruct", method="lora", template_hash=host.template_hash, base_fingerprint=files.fingerprint, max_length=256)
     card.write(folder)
     plain = host.probe_logits(PROBES, None)
     write_probe(folder, PROBES, torch.zeros_like(plain), plain)  # attach wants one; the true one is written below

@@ -21,7 +21,9 @@ class ServeSettings(Strict):
         "int8", description="How the base's linear layers are held: int8 is several times faster and measured to be about as good."
     )
     rows: int = Field(32, ge=1, le=512, description="Answers that are made at the same time.")
-    chunk: int = Field(128, ge=16, description="Prompt tokens computed in one step beside running answers: fewer is smoother, more is faster.")
+    chunk: int = Field(
+        128, ge=16, description="Prompt tokens computed in one step beside running answers: fewer is smoother, more is faster."
+    )
     slots: int = Field(32, ge=1, le=4096, description="Adapters in memory at the same time; the least recently used make room.")
     rank: int = Field(16, ge=1, description="A slot has room for a LoRA of this rank on all linear layers.")
     context: int = Field(2048, ge=16, description="Longest prompt and answer together, in tokens.")

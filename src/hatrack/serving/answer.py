@@ -13,7 +13,7 @@ from hatrack.serving.request import Failed, Finished, FinishReason, Piece, Reque
 from hatrack.serving.sampling import Sampler
 from hatrack.serving.text_stream import TextStream
 
-__all__ = ["Constraint", "Answer"]
+__all__ = ["Answer", "Constraint"]
 
 
 class Constraint(Protocol):

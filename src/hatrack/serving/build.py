@@ -37,4 +37,6 @@ def build_engine(
     memory = AdapterMemory(shape, settings.slots, settings.rank)
     loader = Loader(memory, Residency(settings.slots), folder, exact=settings.precision == "fp32")
     decoder = Decoder(files, shape, settings.precision, context)
-    return Engine(decoder, KVBlocks(shape, blocks), loader, settings, renderer.decode, renderer.stop_ids)
+    engine = Engine(decoder, KVBlocks(shape, blocks), loader, settings, renderer.decode, renderer.stop_ids)
+    engine.warm()
+    return engine

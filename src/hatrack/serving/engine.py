@@ -22,14 +22,13 @@ import torch
 
 from hatrack.core.errors import RequestError
 from hatrack.core.lineage import Manifest
-from hatrack.core.names import BASE
+from hatrack.serving.answer import Answer, Constraint
 from hatrack.serving.decoder.model import Decoder, Tokens
 from hatrack.serving.engines.base import Residence
 from hatrack.serving.kv import KVBlocks, blocks_for
 from hatrack.serving.line import WaitingLine
 from hatrack.serving.loader import Loader
 from hatrack.serving.request import Request, TokenChoice
-from hatrack.serving.answer import Answer, Constraint
 from hatrack.serving.settings import EngineSettings
 from hatrack.serving.slots import mixes
 from hatrack.serving.statistics import Statistics
@@ -62,6 +61,10 @@ class Engine:
         self._work = threading.Condition()
         self._state = "new"
         self._thread = threading.Thread(target=self._loop, name="hatrack-engine", daemon=True)
+
+    def warm(self) -> None:
+        """Run one token, so that the kernels are compiled, or read from their cache, before anybody waits for them."""
+        self._probe([[0]], 0)
 
     def start(self) -> None:
         """Begin to answer."""
@@ -178,16 +181,15 @@ class Engine:
 
     def _ready(self, digest: str, now: float) -> bool:
         """Whether an adapter's weights lie in a slot; where they do not, see to it."""
-        if digest == BASE:
+        manifest = self._line.head(digest).request.manifest
+        if manifest is None:
             return True
-        head = self._line.head(digest)
         error = self.loader.failure(digest)
         if error is not None:
             for answer in self._line.drop(digest):
                 answer.fail(error)
             return False
-        assert head.request.manifest is not None  # only the base has none
-        return self.loader.ready(head.request.manifest, urgent=self._line.overdue(digest, now))
+        return self.loader.ready(manifest, urgent=self._line.overdue(digest, now))
 
     def _enter(self, answer: Answer) -> bool:
         request = answer.request

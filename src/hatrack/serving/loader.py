@@ -168,7 +168,7 @@ class Loader:
             folder = self._folder(manifest)
             packed = pack_lora(folder, self.memory.shape)
             if packed is None or not self.memory.fits(packed):
-                raise AdapterError("this adapter does not fit into a slot", given=manifest.name, fix="raise serve.rank, or serve it in a group")
+                raise _no_room(manifest)  # noqa: TRY301  # told to those who wait, like every other fault
             self.memory.write(slot, packed)
             if manifest.digest not in self._verified:
                 probe = read_probe(folder)
@@ -176,3 +176,7 @@ class Loader:
             error = failed
         self._done.append(Loaded(manifest.digest, slot, time.monotonic() - begin, probe, error))
         self._signal.set()
+
+
+def _no_room(manifest: Manifest) -> AdapterError:
+    return AdapterError("this adapter does not fit into a slot", given=manifest.name, fix="raise serve.rank, and start the server again")

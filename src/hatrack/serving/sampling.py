@@ -1,5 +1,6 @@
-"""The next token of one sequence from its logits. Each sequence has its own generator: a seed means the same beside
-any neighbours.
+"""The next token of one answer from its logits.
+
+Each answer has its own generator: a seed means the same beside any neighbours.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One base and all its adapters, ready to answer: names to versions, versions to the engine that can run them.
 
-    name ─► registry ─► version ─┬─ its matrices mix ─► Engine        (kernels; many adapters in one step)
-                                 └─ anything else    ─► GroupEngine   (transformers' modules; one adapter at a time)
+name ─► registry ─► version ─┬─ its matrices mix ─► Engine        (kernels; many adapters in one step)
+                             └─ anything else    ─► GroupEngine   (transformers' modules; one adapter at a time)
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class AdapterState:
 class ModelService:
     """What the API, the command line and Python share. Thread-safe."""
 
-    def __init__(self, project: Project, config: ProjectConfig, settings: EngineSettings, report: Callable[[str], None] = lambda line: None):
+    def __init__(
+        self, project: Project, config: ProjectConfig, settings: EngineSettings, report: Callable[[str], None] = lambda line: None
+    ):
         """Open the project's base. Nothing heavy is loaded before ``start``.
 
         Raises:

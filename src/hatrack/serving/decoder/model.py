@@ -1,8 +1,7 @@
 """A Llama-like decoder: for each token its own place, its own sequence and its own adapter.
 
-    hidden ─► norm ─► q k v + adapters ─► store, attend over KV blocks ─► o + adapter ─┐
-       ▲                                                                                ├─ add ─► norm ─► gate up + adapters ─► SwiGLU ─► down + adapter ─► add
-       └────────────────────────────────────────────────────────────────────────────────┘
+    hidden ─► norm ─► q k v + adapters ─► store; attend over KV blocks ─► o + adapter ─► add
+       add ─► norm ─► gate, up + adapters ─► SwiGLU ─► down + adapter ─► add ─► hidden
 
 The base's linear layers are one matrix product for all tokens; everything else is a compiled loop (``kernels``).
 """

@@ -69,42 +69,48 @@ def attend(
         out: ``[tokens, heads * head]``.
     """
     kv_heads, head = keys.shape[1], keys.shape[3]
-    group, half = heads // kv_heads, head // 2
-    factor = np.float32(1.0 / np.sqrt(head))
+    group = heads // kv_heads
     for task in prange(qkv.shape[0] * kv_heads):
         t, h = task // kv_heads, task % kv_heads
         p, mine = position[t], table[row[t]]
-        q = np.empty((group, head), np.float32)
         weight = np.empty((group, p + 1), np.float32)
-        total = np.empty(group, np.float32)
-        for g in range(group):
-            o = (h * group + g) * head
-            for i in range(half):
-                a, b = qkv[t, o + i], qkv[t, o + half + i]
-                q[g, i] = (a * cos[p, i] - b * sin[p, i]) * factor
-                q[g, half + i] = (b * cos[p, i] + a * sin[p, i]) * factor
-        for s in range(p + 1):
-            key = keys[mine[s // BLOCK], h, s % BLOCK]
-            for g in range(group):
-                product = np.float32(0)
-                for i in range(head):
-                    product += q[g, i] * key[i]
-                weight[g, s] = product
-        for g in range(group):
-            most = weight[g, 0]
-            for s in range(1, p + 1):
-                most = max(most, weight[g, s])
-            total[g] = np.float32(0)
-            for s in range(p + 1):
-                weight[g, s] = np.exp(weight[g, s] - most)
-                total[g] += weight[g, s]
-            o = (h * group + g) * head
-            for i in range(head):
-                out[t, o + i] = np.float32(0)
+        _weigh(qkv[t, h * group * head : (h + 1) * group * head], cos[p], sin[p], keys, mine, h, weight)
+        mixed = out[t, h * group * head : (h + 1) * group * head]
+        mixed[:] = np.float32(0)
         for s in range(p + 1):
             value = values[mine[s // BLOCK], h, s % BLOCK]
             for g in range(group):
-                o = (h * group + g) * head
-                share = weight[g, s] / total[g]
+                share = weight[g, s]
                 for i in range(head):
-                    out[t, o + i] += share * value[i]
+                    mixed[g * head + i] += share * value[i]
+
+
+@compiled(parallel=False)
+def _weigh(queries: np.ndarray, cos: np.ndarray, sin: np.ndarray, keys: np.ndarray, mine: np.ndarray, h: int, weight: np.ndarray) -> None:
+    """Softmax of the rotated ``queries`` of one token against the keys of its sequence, into ``weight`` ``[group, tokens]``."""
+    group, tokens = weight.shape
+    head = keys.shape[3]
+    half = head // 2
+    factor = np.float32(1.0 / np.sqrt(head))
+    q = np.empty((group, head), np.float32)
+    for g in range(group):
+        for i in range(half):
+            a, b = queries[g * head + i], queries[g * head + half + i]
+            q[g, i] = (a * cos[i] - b * sin[i]) * factor
+            q[g, half + i] = (b * cos[i] + a * sin[i]) * factor
+    for s in range(tokens):
+        key = keys[mine[s // BLOCK], h, s % BLOCK]
+        for g in range(group):
+            product = np.float32(0)
+            for i in range(head):
+                product += q[g, i] * key[i]
+            weight[g, s] = product
+    for g in range(group):
+        most = weight[g].max()
+        total = np.float32(0)
+        for s in range(tokens):
+            weight[g, s] = np.exp(weight[g, s] - most)
+            total += weight[g, s]
+        inverse = np.float32(1) / total
+        for s in range(tokens):
+            weight[g, s] *= inverse
