@@ -11,7 +11,9 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
+from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
+from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
@@ -51,6 +53,9 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.trainer", TrainerNames),
     ("adapters.NAME.preference", Preference),
     ("gate", GateRules),
+    ("serve", ServeSettings),
+    ("serve.vllm", VllmSettings),
+    ("serve.llamacpp", LlamaCppSettings),
 ]
 
 

@@ -131,6 +131,7 @@ def test_there_are_plug_in_tables_to_check():
         "objective",
         "metric",
         "merger",
+        "engine",
     } <= set(plug_in_tables())
 
 

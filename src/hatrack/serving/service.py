@@ -27,7 +27,7 @@ from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.models.render import ChatRenderer
 from hatrack.registry.store import Registry
 from hatrack.serving.constraint import Grammars
-from hatrack.serving.engines.base import ENGINES, EngineParts, Residence, ServingEngine
+from hatrack.serving.engines.base import ENGINES, EngineParts, Residence, ServingEngine, not_taken
 from hatrack.serving.groups import GroupEngine
 from hatrack.serving.request import Event, Request, SamplingParams
 from hatrack.serving.settings import EngineSettings
@@ -92,18 +92,17 @@ class ModelService:
             self.renderer = ChatRenderer(self.files.tokenizer, self.files.stop_ids)
             self._grammars = Grammars(self.files.tokenizer, int(self.files.config["vocab_size"]))
             decode, stop_ids = self.renderer.decode, self.renderer.stop_ids
-            cache = self.project.state / "cache"
-            parts = EngineParts(self.files, self.renderer, self.registry.folder, self.settings, self.config.serve, cache)
+            parts = EngineParts(self.files, self.renderer, self.registry.folder, self.settings, self.config.serve, self.project)
             self._engine = ENGINES.get(self.config.serve.engine)(parts)
         else:
             decode, stop_ids = (lambda ids: ""), frozenset()
         self._groups = GroupEngine(lambda: ModelHost(self.files), self.registry.folder, self.settings, decode, stop_ids)
-        for engine in filter(None, (self._engine, self._groups)):
+        for engine in self._started():
             engine.start()
 
     def stop(self, *, drain: bool = True, timeout: float = 60.0) -> None:
         """Take nothing more, finish what was taken, or cancel it, and end."""
-        for engine in filter(None, (self._engine, self._groups)):
+        for engine in self._started():
             engine.stop(drain=drain, timeout=timeout)
 
     @property
@@ -258,17 +257,14 @@ class ModelService:
                 )
         return found
 
+    def _started(self) -> list[ServingEngine | GroupEngine]:
+        return [engine for engine in (self._engine, self._groups) if engine is not None]
+
     def _engine_for(self, manifest: Manifest | None) -> ServingEngine | GroupEngine:
         if self._engine is not None and self.mixed(manifest):
             return self._engine
-        name = self.config.serve.engine
-        if manifest is not None and name != "torch":
-            raise AdapterError(
-                f"the engine {name} cannot answer with {manifest.name}@{manifest.version}",
-                given=f"method {self.card(manifest).method}",
-                allowed="LoRA without DoRA's magnitudes",
-                fix="serve it with serve.engine: torch",
-            )
+        if manifest is not None and self.config.serve.engine != "torch":
+            raise not_taken(self.config.serve.engine, manifest, self.card(manifest).method)
         return self.groups
 
     def _must_generate(self, manifest: Manifest | None) -> None:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from hatrack.core.lineage import Manifest
 from hatrack.serving.request import FinishReason, Request, TokenChoice
 
-__all__ = ["Backend", "Step"]
+__all__ = ["UNKNOWN", "Backend", "Step", "Told"]
 
-Step = TokenChoice | FinishReason  # a token, or at last why there are no more
+UNKNOWN = -1  # a token that a server made and did not name
+
+
+@dataclass(frozen=True)
+class Told:
+    """Text that a server made of some tokens; of all but the last one it may not say which they were."""
+
+    text: str
+    tokens: tuple[int, ...]
+
+
+Step = TokenChoice | Told | FinishReason  # a token, or text, or at last why there is no more
 
 
 class Backend(Protocol):
@@ -47,14 +59,14 @@ class Backend(Protocol):
         """
         ...
 
-    def stream(self, request: Request, place: int) -> Iterator[Step]:
-        """The tokens of an answer as they are made; closing the iterator abandons it.
+    def stream(self, request: Request, place: int) -> Generator[Step, None, None]:
+        """The tokens or the text of an answer as it is made; closing the generator abandons it.
 
         Raises:
             HatrackError: it cannot be given.
         """
         ...
 
-    def logprobs(self, prompt: Sequence[int], tokens: Sequence[int], place: int) -> dict[int, float]:
-        """Log-probabilities of some ``tokens`` as the next one after ``prompt``; of some it may know none."""
+    def logprobs(self, prompt: Sequence[int], place: int) -> dict[int, float]:
+        """Log-probabilities of the likeliest next tokens after ``prompt``, as many as the server tells."""
         ...

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Protocol
 
 from hatrack.core.config_serve import ServeSettings
+from hatrack.core.errors import AdapterError
 from hatrack.core.lineage import Manifest
 from hatrack.core.plugins import Plugins
+from hatrack.core.project import Project
 from hatrack.models.loading import BaseModelFiles
 from hatrack.models.render import ChatRenderer
 from hatrack.serving.answer import Constraint
@@ -25,7 +27,7 @@ from hatrack.serving.request import Request
 from hatrack.serving.settings import EngineSettings
 from hatrack.serving.statistics import Statistics
 
-__all__ = ["ENGINES", "EngineParts", "Residence", "ServingEngine"]
+__all__ = ["ENGINES", "EngineParts", "Residence", "ServingEngine", "not_taken"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class EngineParts:
 
     Attributes:
         folder: a version's files, checked.
-        cache: a folder of the project for files made from adapters.
+        project: where paths in the config are meant from, and where files made from adapters are kept.
     """
 
     files: BaseModelFiles
@@ -104,7 +106,12 @@ class EngineParts:
     folder: Callable[[Manifest], Path]
     settings: EngineSettings
     serve: ServeSettings
-    cache: Path
+    project: Project
+
+    @property
+    def cache(self) -> Path:
+        """Files made from adapters."""
+        return self.project.state / "cache"
 
 
 OpenEngine = Callable[[EngineParts], ServingEngine | None]  # None: not for a base of this architecture
@@ -117,3 +124,13 @@ ENGINES: Plugins[OpenEngine] = Plugins(
         "vllm": "hatrack.serving.engines.vllm:open_vllm",
     },
 )
+
+
+def not_taken(engine: str, manifest: Manifest, method: str) -> AdapterError:
+    """The error for an adapter that an engine other than the embedded one cannot answer with."""
+    return AdapterError(
+        f"the engine {engine} cannot answer with {manifest.name}@{manifest.version}",
+        given=f"method {method}",
+        allowed="LoRA without DoRA's magnitudes",
+        fix="serve it with serve.engine: torch",
+    )

@@ -20,14 +20,14 @@ from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 from hatrack.models.adapters.probe import read_probe
 from hatrack.serving.answer import Answer, Constraint
-from hatrack.serving.engines.backend import Backend
+from hatrack.serving.engines.backend import Backend, Step, Told
 from hatrack.serving.engines.base import EngineParts, Residence
 from hatrack.serving.engines.effect import verify_effect
 from hatrack.serving.engines.places import Places
+from hatrack.serving.engines.told import HeardText
 from hatrack.serving.line import WaitingLine
-from hatrack.serving.request import Request
+from hatrack.serving.request import Request, TokenChoice
 from hatrack.serving.statistics import Statistics
-from hatrack.serving.text_stream import TextStream
 
 __all__ = ["Dispatcher"]
 
@@ -84,7 +84,7 @@ class Dispatcher:
                 allowed=f"1 to {self.settings.context} together",
                 fix="shorten the prompt, or ask for fewer tokens",
             )
-        answer = Answer(request, TextStream(self._decode, request.params.stop), self._stop_ids)
+        answer = Answer(request, HeardText(self._decode, request.params.stop), self._stop_ids)
         with self._work:
             if self._state != "open":
                 raise RequestError("the server is shutting down", fix="try again when it is up")
@@ -140,10 +140,8 @@ class Dispatcher:
             for step in steps:
                 if answer.request.cancelled:
                     answer.finish("cancelled")
-                elif isinstance(step, str):
-                    answer.finish(step)
                 else:
-                    answer.accept(step)
+                    _take(answer, step)
                 if answer.over:
                     return
         answer.finish("stop")
@@ -180,3 +178,21 @@ class Dispatcher:
         if manifest.digest not in self._verified:
             verify_effect(read_probe(folder), self._backend, place)
             self._verified.add(manifest.digest)
+
+
+def _take(answer: Answer, step: Step) -> None:
+    if isinstance(step, str):
+        answer.finish(step)
+    elif isinstance(step, TokenChoice):
+        answer.accept(step)
+    else:
+        _hear(answer, step)
+
+
+def _hear(answer: Answer, told: Told) -> None:
+    for n, token in enumerate(told.tokens, 1):
+        if n == len(told.tokens) and isinstance(answer.stream, HeardText):
+            answer.stream.hear(told.text)
+        answer.accept(TokenChoice(token, 0.0))
+        if answer.over:
+            return

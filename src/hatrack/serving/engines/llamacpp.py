@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +21,13 @@ from hatrack.core.errors import EngineError, ModelNotFound
 from hatrack.core.extras import require
 from hatrack.core.lineage import Manifest
 from hatrack.models.sources.bundled import bundled_gguf
-from hatrack.serving.engines.backend import Step
+from hatrack.serving.engines.backend import UNKNOWN, Step, Told
 from hatrack.serving.engines.base import EngineParts
 from hatrack.serving.engines.dispatch import Dispatcher
 from hatrack.serving.engines.gguf_lora import GgufBase, read_gguf_base, write_gguf_lora
 from hatrack.serving.engines.plain_lora import is_plain_lora
 from hatrack.serving.engines.wire import Wire
-from hatrack.serving.request import Request, TokenChoice
+from hatrack.serving.request import FinishReason, Request, TokenChoice
 
 __all__ = ["open_llamacpp"]
 
@@ -87,7 +87,7 @@ class _LlamaCpp:
     @cached_property
     def _base(self) -> GgufBase:
         named = self._parts.serve.llamacpp.gguf
-        path = bundled_gguf(self._parts.files.spec) if named is None else Path(named).expanduser()
+        path = bundled_gguf(self._parts.files.spec) if named is None else self._parts.project.root / Path(named).expanduser()
         if path is None or not path.is_file():
             raise ModelNotFound(
                 "the engine llamacpp needs the base as a GGUF file",
@@ -147,7 +147,7 @@ class _LlamaCpp:
             if old is not None and idle:
                 old.close()
 
-    def stream(self, request: Request, place: int) -> Iterator[Step]:
+    def stream(self, request: Request, place: int) -> Generator[Step, None, None]:
         params = request.params
         body: dict[str, Any] = {
             "n_predict": params.max_tokens,
@@ -155,21 +155,20 @@ class _LlamaCpp:
             "top_k": params.top_k,
             "top_p": params.top_p,
             "min_p": 0.0,
-            "stream": True,
         }
         if params.seed is not None:
             body["seed"] = params.seed
         if params.schema is not None:
             body["json_schema"] = {"type": "object"} if isinstance(params.schema, str) else params.schema
-        if params.logprobs is not None:
-            body["n_probs"] = max(1, params.logprobs)
         with self._serving() as server:
-            for event in server.wire.events("/completion", self._body(server, request.prompt, place, body)):
-                yield from _choices(event, params.logprobs)
-                if event.get("stop"):
-                    yield "length" if event.get("stop_type") == "limit" else "stop"
+            if params.logprobs is None:
+                body["stream"] = True
+                yield from _told(server.wire.events("/completion", self._body(server, request.prompt, place, body)))
+            else:  # only a whole answer names every token
+                body["n_probs"] = max(1, params.logprobs)
+                yield from _whole(server.wire.post("/completion", self._body(server, request.prompt, place, body)), params.logprobs)
 
-    def logprobs(self, prompt: Sequence[int], tokens: Sequence[int], place: int) -> dict[int, float]:
+    def logprobs(self, prompt: Sequence[int], place: int) -> dict[int, float]:
         with self._serving() as server:
             body = self._body(server, prompt, place, {"n_predict": 1, "temperature": 0.0, "n_probs": _SHOWN})
             event = server.wire.post("/completion", body)
@@ -203,11 +202,24 @@ class _LlamaCpp:
                 server.close()
 
 
-def _choices(event: Mapping[str, Any], shown: int | None) -> Iterator[TokenChoice]:
-    scores = event.get("completion_probabilities") or []
-    if shown is None or not scores:
-        yield from (TokenChoice(token, 0.0) for token in event.get("tokens") or [])
-        return
-    for score in scores:
+def _told(events: Iterator[dict[str, Any]]) -> Iterator[Step]:
+    """Streamed, llama.cpp leaves out the ids of tokens that end within a character; their text comes with the next token's."""
+    seen = 0
+    for event in events:
+        made = int(event["tokens_predicted"]) - (event.get("stop_type") == "eos")
+        named = event["tokens"][-1:] if made > seen else []
+        yield Told(event["content"], (UNKNOWN,) * (made - seen - len(named)) + tuple(named))
+        seen = made
+        if event["stop"]:
+            yield _reason(event)
+
+
+def _whole(event: Mapping[str, Any], shown: int) -> Iterator[Step]:
+    for score in event["completion_probabilities"]:
         top = tuple((other["id"], float(other["logprob"])) for other in score["top_logprobs"][:shown])
         yield TokenChoice(score["id"], float(score["logprob"]), top)
+    yield _reason(event)
+
+
+def _reason(event: Mapping[str, Any]) -> FinishReason:
+    return "length" if event["stop_type"] == "limit" else "stop"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from hatrack.serving.engines.backend import Step
 from hatrack.serving.engines.base import EngineParts
 from hatrack.serving.engines.dispatch import Dispatcher
 from hatrack.serving.engines.plain_lora import is_plain_lora, write_plain_lora
-from hatrack.serving.engines.wire import ServerLostAdapter, Wire
+from hatrack.serving.engines.wire import ServerFailed, ServerLostAdapter, Wire
 from hatrack.serving.request import Request, SamplingParams, TokenChoice
 
 __all__ = ["open_vllm"]
 
 _ROWS = 1024  # the server has its own limit and its own queue
+_SHOWN = 20  # log-probabilities that a server tells unless it was started with a --max-logprobs of its own
 _ID = "token_id:"  # how vLLM writes tokens as ids
 
 
@@ -89,7 +90,7 @@ class _Vllm:
         self._push(name)
         self._names[place] = name
 
-    def stream(self, request: Request, place: int) -> Iterator[Step]:
+    def stream(self, request: Request, place: int) -> Generator[Step, None, None]:
         params = request.params
         body = {
             **self._asked(params),
@@ -110,16 +111,16 @@ class _Vllm:
             self._push(self._names[place])  # the server was started anew since
             yield from _steps(self._wire.events("/v1/completions", body))
 
-    def logprobs(self, prompt: Sequence[int], tokens: Sequence[int], place: int) -> dict[int, float]:
+    def logprobs(self, prompt: Sequence[int], place: int) -> dict[int, float]:
         body = {
             "model": self._model(place),
-            "prompt": [[*prompt, token] for token in tokens],
+            "prompt": list(prompt),
             "max_tokens": 1,
-            "prompt_logprobs": 0,  # of each token of the prompt itself: no server limits that one
+            "logprobs": _SHOWN,
+            "return_tokens_as_token_ids": True,
         }
-        choices = self._wire.post("/v1/completions", body)["choices"]
-        ends = [choice["prompt_logprobs"][-1] for choice in sorted(choices, key=lambda choice: int(choice["index"]))]
-        return {token: float(end[str(token)]["logprob"]) for token, end in zip(tokens, ends, strict=True)}
+        scores = self._wire.post("/v1/completions", body)["choices"][0]["logprobs"]["top_logprobs"][0]
+        return {int(name.removeprefix(_ID)): float(score) for name, score in scores.items()}
 
     def _asked(self, params: SamplingParams) -> dict[str, Any]:
         """Every setting by name: what is left out, the server takes from the model's own generation config."""
@@ -152,7 +153,7 @@ class _Vllm:
                 allowed="a server that loads adapters, and sees their files under the same path",
                 fix="start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True; see serve.vllm.adapters for containers",
             ) from error
-        except (RequestError, EngineError) as error:
+        except (RequestError, ServerFailed) as error:
             if "already been loaded" in error.given:  # by another process of ours: the name holds the digest
                 return
             raise AdapterError(

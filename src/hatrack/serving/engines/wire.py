@@ -10,11 +10,15 @@ from typing import Any
 from hatrack.core.errors import Busy, EngineError, HatrackError, RequestError
 from hatrack.core.extras import require
 
-__all__ = ["ServerLostAdapter", "Wire"]
+__all__ = ["ServerFailed", "ServerLostAdapter", "Wire"]
 
 
 class ServerLostAdapter(EngineError):
     """The server does not know a name that it was given before: it was started anew."""
+
+
+class ServerFailed(EngineError):
+    """The server is there, and failed at what it was asked."""
 
 
 class Wire:
@@ -115,7 +119,7 @@ class Wire:
             return ServerLostAdapter(f"the {self._name} server does not know what it is asked for", given=given, allowed=self._url)
         if 400 <= status < 500:
             return RequestError(f"the {self._name} server refuses the request", given=given, allowed="what that server was started for")
-        return EngineError(f"the {self._name} server failed", given=given, fix="look at its log")
+        return ServerFailed(f"the {self._name} server failed", given=given, fix="look at its log")
 
 
 def _message(content: str | dict[str, Any]) -> str:
