@@ -26,7 +26,7 @@ class VllmStandIn:
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.loaded: dict[str, tuple[str, ...]] = {}
         self.most = 0  # adapters that were loaded at the same time
-        self.sent = 0
+        self.breaks_off = False  # ends a stream in its midst
         self.fault: tuple[int, dict[str, str], dict[str, Any]] | None = None
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             if shown is not None:
                 best = scores.topk(max(1, shown))
                 top = {f"token_id:{i}": float(score) for i, score in zip(best.indices.tolist(), best.values.tolist(), strict=True)}
-                choice["logprobs"] = {"token_logprobs": [float(scores[token])], "top_logprobs": [top if shown else {}]}
+                choice["logprobs"] = {"token_logprobs": [float(scores[token])], "top_logprobs": [top]}
             if token in stops:
                 choice["finish_reason"] = "stop"
             elif count == body["max_tokens"]:
@@ -149,7 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
             except OSError:
                 return  # nobody listens any more
-            self.owner.sent += 1
+            if self.owner.breaks_off:
+                return
             if choice["finish_reason"]:
                 break
         self.wfile.write(b"data: [DONE]\n\n")

@@ -51,7 +51,7 @@ def test_F24_every_request_names_the_scale_of_every_adapter_and_the_prompt_cache
         ask(service, name, [50, 51], max_tokens=1).text()
     sent = []
     wire = started[-1].wire
-    monkeypatch.setattr(wire, "events", lambda path, body: sent.append(body) or iter(()))
+    monkeypatch.setattr(wire, "events", lambda path, body: sent.append(body) or (event for event in ()))
     for name in ("a", "b", "base"):
         ask(service, name, [50, 51], max_tokens=1).wait()
     assert [[scale["scale"] for scale in body["lora"]] for body in sent] == [[1, 0], [0, 1], [0, 0]]

@@ -128,6 +128,15 @@ def test_errors_of_the_server_are_ours(serve, server, status, headers, kind, wor
     assert isinstance(ask(service, "base", [50]).wait()[1], Finished)
 
 
+def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(serve, server):
+    service = serve()
+    server.breaks_off = True
+    error = failure(ask(service, "base", [50, 51]))
+    assert isinstance(error, EngineError)
+    server.breaks_off = False
+    assert isinstance(ask(service, "base", [50]).wait()[1], Finished)
+
+
 def test_a_server_that_is_away_is_said_at_the_start(root, monkeypatch):
     with pytest.raises(EngineError, match="does not answer") as refused:
         service_of(root, {"engine": "vllm", "vllm": {"url": "http://127.0.0.1:9"}})

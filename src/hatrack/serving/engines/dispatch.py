@@ -11,11 +11,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from hatrack.core.errors import RequestError
+from hatrack.core.errors import EngineError, RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 from hatrack.models.adapters.probe import read_probe
@@ -46,6 +46,7 @@ class Dispatcher:
         self._places = Places(self.settings.slots, self._fill)
         self._verified: set[str] = set()
         self._running: list[Answer] = []
+        self._reserved: str | None = None
         self._work = threading.Condition()
         self._state = "new"
         self._rows = self.settings.rows
@@ -114,26 +115,40 @@ class Dispatcher:
         now = time.monotonic()
         running = self.running()
         most = max(1, int(self._rows * self.settings.share))
+        self._reserve(running, now)
         progress = True
         while progress:
             progress = False
             for digest in list(self._line.order(running, now)):
                 if len(self._running) >= self._rows:
                     return
-                if running[digest] >= most:
-                    continue
-                if not running[digest] and digest != BASE and len(running.keys() - {BASE}) >= self.settings.slots:
-                    if self._line.overdue(digest, now):
-                        return  # nobody overtakes who has waited too long for a place
+                kept_back = self._reserved is not None and digest not in (BASE, self._reserved)
+                if running[digest] >= most or kept_back or self._lacks_place(digest, running):
                     continue
                 self._begin(self._line.pop(digest))
                 running[digest] += 1
                 progress = True
+                if digest == self._reserved:
+                    self._reserved = None
+
+    def _reserve(self, running: Counter[str], now: float) -> None:
+        """Whose adapter has waited too long for a place gets the next one; until then no other adapter begins anything (F26)."""
+        if self._reserved not in self._line.waiting():
+            lacking = (d for d in self._line.order(running, now) if self._lacks_place(d, running) and self._line.overdue(d, now))
+            self._reserved = next(lacking, None)
+
+    def _lacks_place(self, digest: str, running: Counter[str]) -> bool:
+        return digest != BASE and not running[digest] and len(running.keys() - {BASE}) >= self.settings.slots
 
     def _begin(self, answer: Answer) -> None:
         self._running.append(answer)
         answer.started = time.monotonic()
-        self._workers.submit(self._answer, answer).add_done_callback(lambda done: self._done(answer, done))
+        self._workers.submit(self._serve, answer)
+
+    def _serve(self, answer: Answer) -> None:
+        with ExitStack() as end:
+            end.push(lambda kind, error, trace: self._done(answer, error))  # whatever happens, the answer ends
+            self._answer(answer)
 
     def _answer(self, answer: Answer) -> None:
         with self._place(answer.request.manifest) as place, closing(self._backend.stream(answer.request, place)) as steps:
@@ -144,10 +159,9 @@ class Dispatcher:
                     _take(answer, step)
                 if answer.over:
                     return
-        answer.finish("stop")
+        raise EngineError(f"the {self._backend.name} server ended an answer without saying why", fix="look at its log, and ask again")
 
-    def _done(self, answer: Answer, done: Future[None]) -> None:
-        error = done.exception()
+    def _done(self, answer: Answer, error: BaseException | None) -> None:
         now = time.monotonic()
         with self._work:
             if not answer.over:

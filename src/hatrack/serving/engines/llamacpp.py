@@ -12,7 +12,7 @@ import os
 import secrets
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -169,8 +169,10 @@ class _LlamaCpp:
                 yield from _whole(server.wire.post("/completion", self._body(server, request.prompt, place, body)), params.logprobs)
 
     def logprobs(self, prompt: Sequence[int], place: int) -> dict[int, float]:
+        # a token that ends within a character comes without probabilities, so one of plain letters is asked for
+        options = {"n_predict": 1, "n_probs": _SHOWN, "ignore_eos": True, "grammar": "root ::= [ -~]+"}
         with self._serving() as server:
-            body = self._body(server, prompt, place, {"n_predict": 1, "temperature": 0.0, "n_probs": _SHOWN})
+            body = self._body(server, prompt, place, options)
             event = server.wire.post("/completion", body)
         shown = event["completion_probabilities"][0]["top_logprobs"]
         return {token["id"]: float(token["logprob"]) for token in shown}
@@ -202,20 +204,21 @@ class _LlamaCpp:
                 server.close()
 
 
-def _told(events: Iterator[dict[str, Any]]) -> Iterator[Step]:
+def _told(events: Generator[dict[str, Any], None, None]) -> Iterator[Step]:
     """Streamed, llama.cpp leaves out the ids of tokens that end within a character; their text comes with the next token's."""
     seen = 0
-    for event in events:
-        made = int(event["tokens_predicted"]) - (event.get("stop_type") == "eos")
-        named = event["tokens"][-1:] if made > seen else []
-        yield Told(event["content"], (UNKNOWN,) * (made - seen - len(named)) + tuple(named))
-        seen = made
-        if event["stop"]:
-            yield _reason(event)
+    with closing(events):
+        for event in events:
+            made = int(event["tokens_predicted"]) - (event.get("stop_type") == "eos")
+            named = event["tokens"][-1:] if made > seen else []
+            yield Told(event["content"], (UNKNOWN,) * (made - seen - len(named)) + tuple(named))
+            seen = made
+            if event["stop"]:
+                yield _reason(event)
 
 
 def _whole(event: Mapping[str, Any], shown: int) -> Iterator[Step]:
-    for score in event["completion_probabilities"]:
+    for score in event.get("completion_probabilities", []):
         top = tuple((other["id"], float(other["logprob"])) for other in score["top_logprobs"][:shown])
         yield TokenChoice(score["id"], float(score["logprob"]), top)
     yield _reason(event)

@@ -104,12 +104,12 @@ class _Vllm:
             "cache_salt": sha256_text(f"tenant {request.tenant}"),
         }
         try:
-            yield from _steps(self._wire.events("/v1/completions", body))
+            yield from _steps(self._wire.events("/v1/completions", body), params.logprobs)
         except ServerLostAdapter:
             if not place:
                 raise
             self._push(self._names[place])  # the server was started anew since
-            yield from _steps(self._wire.events("/v1/completions", body))
+            yield from _steps(self._wire.events("/v1/completions", body), params.logprobs)
 
     def logprobs(self, prompt: Sequence[int], place: int) -> dict[int, float]:
         body = {
@@ -168,22 +168,22 @@ class _Vllm:
                 self._wire.post("/v1/unload_lora_adapter", {"lora_name": name})
 
 
-def _steps(events: Iterator[dict[str, Any]]) -> Iterator[Step]:
-    for event in events:
-        for choice in event["choices"]:
-            if "token_ids" not in choice:
-                raise EngineError("the vllm server does not send token ids", given="no token_ids", allowed="vLLM 0.11 or newer")
-            yield from _choices(choice)
-            if choice.get("finish_reason"):
-                yield "length" if choice["finish_reason"] == "length" else "stop"
+def _steps(events: Generator[dict[str, Any], None, None], shown: int | None) -> Iterator[Step]:
+    with contextlib.closing(events):
+        for event in events:
+            for choice in event["choices"]:
+                if "token_ids" not in choice:
+                    raise EngineError("the vllm server does not send token ids", given="no token_ids", allowed="vLLM 0.11 or newer")
+                yield from _choices(choice, shown)
+                if choice.get("finish_reason"):
+                    yield "length" if choice["finish_reason"] == "length" else "stop"
 
 
-def _choices(choice: dict[str, Any]) -> Iterator[TokenChoice]:
+def _choices(choice: dict[str, Any], shown: int | None) -> Iterator[TokenChoice]:
     ids, scores = choice["token_ids"] or [], choice.get("logprobs")
-    if scores is None:
+    if shown is None or scores is None:
         yield from (TokenChoice(token, 0.0) for token in ids)
         return
-    for n, token in enumerate(ids):
-        listed = (scores.get("top_logprobs") or [{}] * len(ids))[n] or {}
-        ranked = sorted(((int(name.removeprefix(_ID)), score) for name, score in listed.items()), key=lambda pair: -pair[1])
-        yield TokenChoice(token, scores["token_logprobs"][n], tuple(ranked))
+    for token, score, listed in zip(ids, scores["token_logprobs"], scores["top_logprobs"], strict=True):
+        top = sorted(((int(name.removeprefix(_ID)), other) for name, other in listed.items()), key=lambda pair: -pair[1])
+        yield TokenChoice(token, score, tuple(top[:shown]))  # the chosen one is listed too, asked for or not
