@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from hatrack.core.atomic import staged_folder
+from hatrack.core.chat import Message
 from hatrack.core.lineage import DataRecord
 from hatrack.core.project import Project
 from hatrack.models.adapters.base import read_variants
@@ -28,7 +29,7 @@ from hatrack.registry.store import Registry
 BASE = "bundled/smollm2-135m-instruct"
 RANK = 16
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-PROBES = [[504, 2017, 282, 253, 3891, 314], [15469, 47]]
+QUESTIONS = ("What is the capital of France, and what is it known for?", "Explain in one sentence what a contract is.")
 
 
 class Maker:
@@ -44,6 +45,11 @@ class Maker:
     @cached_property
     def host(self) -> ModelHost:
         return ModelHost(self.files)
+
+    @cached_property
+    def probes(self) -> list[list[int]]:
+        """Prompts that the base knows how to go on from."""
+        return [list(self.host.renderer.prompt([Message("user", question)]).ids) for question in QUESTIONS]
 
     def weights(self, seed: int) -> Path:
         """A folder with one adapter, complete with card and probe."""
@@ -61,7 +67,7 @@ class Maker:
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
             "r": RANK,
-            "lora_alpha": 2 * RANK,
+            "lora_alpha": RANK,
             "bias": "none",
             "target_modules": list(TARGETS),
         }
@@ -69,7 +75,7 @@ class Maker:
             write_adapter(folder, config, tensors)
             card = {"task": "instruct", "method": "lora", "max_length": 256}
             AdapterCard(template_hash=self.host.template_hash, base_fingerprint=self.files.fingerprint, **card).write(folder)
-            write_probe(folder, PROBES, self._logits(folder), self.host.probe_logits(PROBES, None))
+            write_probe(folder, self.probes, self._logits(folder), self.host.probe_logits(self.probes, None))
         return target
 
     def project(self, root: Path, names: int, distinct: int) -> Path:
@@ -114,7 +120,7 @@ class Maker:
         place(host.module, variants, "made", host._active)
         host._active.name = "made"
         try:
-            return host.probe_logits(PROBES, None)
+            return host.probe_logits(self.probes, None)
         finally:
             host._active.name = "base"
             remove(host.module, tuple(variants), "made")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine_place import ask, open_engine, service_of
+from hatrack.core.chat import Message
 from hatrack.core.errors import AdapterError, AdapterMismatch, ModelCorrupt, ModelNotFound
 from hatrack.serving.engines import llamacpp
 from hatrack.serving.engines.gguf_lora import read_gguf_base, write_gguf_lora
@@ -146,18 +147,16 @@ def test_an_architecture_whose_order_of_rows_is_not_known_is_refused(tmp_path):
 
 
 @pytest.mark.real
-@pytest.mark.skipif("HATRACK_TEST_REAL_ENGINES" not in os.environ, reason="minutes: HATRACK_TEST_REAL_ENGINES=1")
-def test_the_bundled_model_in_four_bits_says_what_it_says_in_full(real_cache, tmp_path):
-    """Its full weights are the four-bit ones, so the greedy words of an easy question are the same."""
-    from hatrack.core.chat import Message
-
+@pytest.mark.skipif("HATRACK_TEST_REAL_ENGINES" not in os.environ, reason="a minute: HATRACK_TEST_REAL_ENGINES=1")
+def test_F24_the_bundled_model_in_four_bits_answers_with_its_own_file_and_keeps_adapters_apart(real_cache, tmp_path):
+    """Words are llama.cpp's: it rounds activations to eight bits too, so they need not be those of the full model."""
     base = "bundled/smollm2-135m-instruct"
     root = project_of(tmp_path, base)
-    texts = {}
-    for engine in ("torch", "llamacpp"):
-        service = service_of(root, {"engine": engine})
-        prompt = list(service.render(None, [Message("user", "What is the capital of France?")]))
-        texts[engine] = ask(service, "base", prompt, max_tokens=8).text()[0]
-        service.stop()
-    assert texts["torch"] == texts["llamacpp"]
-    assert "Paris" in texts["torch"]
+    for seed, name in enumerate(("a", "b")):
+        plant(root, base, name, seed, size=0.1)
+    service = service_of(root, {"engine": "llamacpp"}, kv_gb=0.1)
+    prompt = list(service.render(None, [Message("user", "What is the capital of France?")]))
+    texts = [ask(service, name, prompt, max_tokens=8).text()[0] for name in ("a", "b", "base", "a", "b", "base")]
+    service.stop()
+    assert texts[:3] == texts[3:]
+    assert len(set(texts)) == 3, "all answered the probe, so each acts as it should"
