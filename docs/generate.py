@@ -11,9 +11,14 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
+from hatrack.core.config_cache import CacheSettings, NearSettings
 from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
+from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
+from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
 from hatrack.core.config_serve import ServeSettings
+from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
@@ -52,10 +57,19 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.train.fast", FastSettings),
     ("adapters.NAME.trainer", TrainerNames),
     ("adapters.NAME.preference", Preference),
+    ("adapters.NAME.sweep", SweepSpace),
+    ("adapters.NAME.route", Route),
     ("gate", GateRules),
+    ("provider", ProviderSettings),
+    ("routing", RoutingSettings),
+    ("routing.rules", RoutingRule),
     ("serve", ServeSettings),
     ("serve.vllm", VllmSettings),
     ("serve.llamacpp", LlamaCppSettings),
+    ("serve.cache", CacheSettings),
+    ("serve.cache.near", NearSettings),
+    ("serve.http", HttpSettings),
+    ("serve.keys", KeyEntry),
 ]
 
 

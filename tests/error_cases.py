@@ -296,4 +296,4 @@ fault(
     "columns a, b",
     "rename two columns",
 )
-fault("unknown command", "trian", lambda at: at.project(), "did you mean `hatrack train`?", real=True)
+fault("unknown command", "trian", lambda at: at.project(), "did you mean `hatrack train`?", real=True, inside=False)

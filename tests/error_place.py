@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ class Place:
     encoder: Path
     patch: pytest.MonkeyPatch
     root: Path = Path()
+    ends: list[Callable[[], object]] = field(default_factory=list)  # called when the case is over
 
     def project(self, rows: Any = None, *, task: str = "classify", base: Any = None, **keys: Any) -> Path:
         """A project with the adapter ``first``; ``rows`` are its data, as dictionaries or as bytes."""
@@ -43,6 +46,11 @@ class Place:
         self.root = copy_of(trained_encoder(self.encoder), self.tmp)
         return self.root
 
+    def quietly(self, run: Callable[[], object]) -> None:
+        """What comes before the fault; what it says and its exit code are not the case's."""
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+            run()
+
     def refuse(self, owner: Any, name: str, code: int, when: Callable[..., bool] = lambda *args: True) -> None:
         """Let the operating system refuse a call."""
         real = getattr(owner, name)
@@ -57,25 +65,29 @@ class Place:
 
 @dataclass(frozen=True)
 class Case:
-    """``make`` returns the command line. ``says`` must all stand in the message. ``real``: also in a process of its own."""
+    """``make`` returns the command line. ``says`` must all stand in the message.
+
+    ``real``: also in a process of its own. ``inside``: the command runs in a project.
+    """
 
     title: str
     make: Callable[[Place], list[str]]
     says: tuple[str, ...]
     real: bool = False
+    inside: bool = True
 
 
 CASES: list[Case] = []
 
 
-def fault(title: str, command: str, prepare: Callable[[Place], Any], *says: str, real: bool = False) -> None:
+def fault(title: str, command: str, prepare: Callable[[Place], Any], *says: str, real: bool = False, inside: bool = True) -> None:
     def make(place: Place) -> list[str]:
         prepare(place)
         return command.split()
 
-    CASES.append(Case(title, make, says, real))
+    CASES.append(Case(title, make, says, real, inside))
 
 
-def case(title: str, *says: str) -> Callable[[Callable[[Place], str]], None]:
+def case(title: str, *says: str, inside: bool = True) -> Callable[[Callable[[Place], str]], None]:
     """For faults that take more than a line: the function returns the command."""
-    return lambda make: CASES.append(Case(title, lambda place: make(place).split(), says))
+    return lambda make: CASES.append(Case(title, lambda place: make(place).split(), says, inside=inside))

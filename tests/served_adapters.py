@@ -25,7 +25,9 @@ PROBES = [[5, 6, 7, 8, 9], [30, 31, 32]]
 def project_of(root: Path, base: Path) -> Path:
     """A project whose config names the base and one adapter; versions are added by ``plant``."""
     write_jsonl(root / "data.jsonl", label_rows())
-    config = {"base": str(base), "adapters": {"first": {"data": "data.jsonl", "task": "instruct"}}}
+    adapters = {"first": {"data": "data.jsonl", "task": "instruct"}}
+    # an answer that is known would be given without being made
+    config = {"base": str(base), "adapters": adapters, "serve": {"cache": {"enabled": False}}}
     (root / "hatrack.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return root
 

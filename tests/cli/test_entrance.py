@@ -78,7 +78,7 @@ def test_ctrl_c_says_that_nothing_is_lost_and_ends_with_130(hatrack, monkeypatch
     monkeypatch.setattr(config_file, "read_config", interrupted)
     ran = hatrack("versions")
     assert ran.code == 130
-    assert ran.err.startswith("Interrupted.")
+    assert ran.err.startswith("Interrupted:")
 
 
 def test_help_answers_in_less_than_0_3_seconds():

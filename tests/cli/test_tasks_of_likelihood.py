@@ -22,7 +22,7 @@ def test_check_counts_their_tokens(project, hatrack):
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
     assert found[0]["labels"] is None, "what has no labels counts none, which is not the same as counting nought of each"
-    assert 0 < found[0]["tokens"]["trained_share"] < 1
+    assert 0 < found[0]["lengths"]["trained_share"] < 1
 
 
 def test_train_eval_and_ask_go_their_way(project, hatrack):

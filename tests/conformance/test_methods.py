@@ -150,7 +150,7 @@ def test_F21_what_is_exported_acts_as_what_was_trained_and_the_base_stays_the_ba
         served = outputs(host.module, done.rows, kind)
     if traits.trained_on == "full-precision":
         assert torch.allclose(served, done.answers, atol=1e-4)
-    assert (served - before).abs().max() > 2e-4
+    assert (served - before).abs().max() > 5e-5
     assert adapter.nbytes > 0
     assert torch.equal(outputs(host.module, done.rows, kind), before), "base is base while it is resident (F33)"
     host.detach("it")
@@ -249,7 +249,7 @@ def test_a_method_says_what_it_can_do_and_refuses_foreign_keys(name):
 @pytest.mark.parametrize(("name", "kind"), sorted({(n, k) for n in METHODS.names() for k in TASKS} - set(PAIRS)))
 def test_a_kind_of_base_it_is_not_for_is_refused_before_anything_is_loaded(make_pieces, monkeypatch, name, kind):
     pieces = make_pieces(name, kind)
-    monkeypatch.setattr("hatrack.training.run.load_module", None)
+    monkeypatch.setattr("hatrack.training.fit.load_module", None)
     with pytest.raises(TrainingError, match="makes no sense on an encoder") as refused:
         pieces.train()
     assert "lora" in refused.value.allowed

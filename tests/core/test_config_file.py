@@ -59,7 +59,7 @@ def test_F09_an_unknown_key_is_refused_with_the_nearest_known_one(text: str, pla
 
 def test_F09_an_unknown_key_like_no_other_is_answered_with_all_that_are_allowed():
     (fault,) = faults(GOOD + "zzzzzz: 1\n")
-    assert fault == "zzzzzz: unknown key; allowed: adapters, base, gate"
+    assert fault == "zzzzzz: unknown key; allowed: adapters, base, gate, provider, routing, serve"
 
 
 def test_F09_all_faults_are_reported_together():
@@ -161,3 +161,21 @@ def test_a_folder_in_the_files_place_is_refused(tmp_path):
     (tmp_path / CONFIG_NAME).mkdir()
     with pytest.raises(ConfigError, match="cannot be read"):
         read_config(tmp_path)
+
+
+SWEPT = "base: x\nadapters: {{first: {{data: d, task: classify, sweep: {}}}}}"
+
+
+def test_one_value_under_sweep_is_a_list_of_one():
+    sweep = parse_config(SWEPT.format("{methods: ia3, ranks: 4, targets: [[query], null]}"), option_model).adapters["first"].sweep
+    assert (sweep.methods, sweep.ranks, sweep.targets) == (("ia3",), (4,), (("query",), None))
+
+
+def test_faults_under_sweep_are_told_in_the_words_of_the_file():
+    with pytest.raises(ConfigError) as refused:
+        parse_config(SWEPT.format("{methods: [lora, lroa], ranks: [], targets: [query]}"), option_model)
+    assert refused.value.faults == (
+        "adapters.first.sweep.ranks: an empty list tries nothing; leave the key out",
+        "adapters.first.sweep.targets: a list of lists is needed, one for each choice: [[q_proj, v_proj], null]",
+        "adapters.first.sweep.methods: there is no method called 'lroa'; did you mean lora?",
+    )

@@ -16,11 +16,11 @@ from hatrack.data.prepare import prepare
 from hatrack.models.loading import BaseModelFiles, open_base
 
 
-def train(root: Path, files: BaseModelFiles, task: str, seed: int, **keys) -> Path:
+def train(root: Path, files: BaseModelFiles, task: str, seed: int, rows: int = 40, epochs: int = 2, **keys) -> Path:
     from hatrack.training.run import train_adapter
 
-    write_jsonl(root / "data.jsonl", label_rows(40, seed=seed))
-    settings = {"epochs": 2, "batch_size": 8, "max_length": 64, "learning_rate": 0.02, "seed": seed}
+    write_jsonl(root / "data.jsonl", label_rows(rows, seed=seed))
+    settings = {"epochs": epochs, "batch_size": 8, "max_length": 64, "learning_rate": 0.02, "seed": seed}
     given = {"data": "data.jsonl", "task": task, "train": settings, **({} if "method" in keys else {"r": 4, "alpha": 8}), **keys}
     config = AdapterConfig.model_validate(given)
     return train_adapter("first", config, files, prepare(config, root), root / "runs", Console(file=io.StringIO())).folder

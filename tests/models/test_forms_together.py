@@ -37,7 +37,7 @@ every_method = pytest.mark.parametrize("name", METHODS)
 @pytest.fixture(scope="module")
 def folders(causal_files, tmp_path_factory):
     return {
-        name: train(tmp_path_factory.mktemp("form"), causal_files, "classify-by-text", 1, method=name, **options)
+        name: train(tmp_path_factory.mktemp("form"), causal_files, "classify-by-text", 1, rows=16, epochs=1, method=name, **options)
         for name, options in METHODS.items()
     }
 

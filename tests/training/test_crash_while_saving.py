@@ -11,7 +11,7 @@ from tiny_training import run_folder, train_and_register
 # 6 steps an epoch, a checkpoint after every third; frozen states are kept, the adapter has dropout
 RUN = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2, "patience": 9, "base_dropout": "off"}
 PARTS = [  # in the order in which they are written
-    "_save",
+    "save_model",
     "_save_optimizer_and_scheduler",
     "_save_scaler",
     "_save_rng_state",
@@ -57,7 +57,7 @@ def die(monkeypatch, part, step, *, behind):
     monkeypatch.setattr(owner, part, dying)
 
 
-PLACES = [*((part, False, 9) for part in PARTS), ("_save", True, 9), ("seal", True, 9), ("seal", False, 3)]
+PLACES = [*((part, False, 9) for part in PARTS), ("save_model", True, 9), ("seal", True, 9), ("seal", False, 3)]
 
 
 @pytest.mark.parametrize(("part", "behind", "step"), PLACES)

@@ -8,7 +8,7 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from hatrack.core.errors import StorageError, TrainingError
-from hatrack.training import loop as loop_module
+from hatrack.training import weights as weights_module
 from hatrack.training.checkpoint import latest_sealed
 from hatrack.training.progress import LiveBar
 from tiny_training import events_of, open_pieces, run_folder, train, train_and_register
@@ -46,10 +46,13 @@ def test_the_task_must_fit_the_base(make_project, tiny_causal, tiny_encoder):
     with pytest.raises(TrainingError, match="classify needs an encoder") as refused:
         train(make_project("classify", base=tiny_causal))
     assert "is a causal language model" in refused.value.given
-    assert "classify-by-text" in refused.value.fix
+    assert refused.value.allowed == "on a causal language model: classify-by-text, complete, instruct, prefer"
+    assert refused.value.fix == "set task: classify-by-text, or choose another base"
     with pytest.raises(TrainingError, match="needs a base that generates text") as refused:
         train(make_project("classify-by-text", base=tiny_encoder))
     assert "is an encoder" in refused.value.given
+    assert refused.value.allowed == "on an encoder: classify"
+    assert refused.value.fix == "set task: classify, or choose another base"
 
 
 def test_a_base_that_does_not_fit_leaves_no_run_behind(make_project, tiny_causal):
@@ -120,7 +123,7 @@ def test_a_disk_that_is_full_when_weights_are_written_is_one_message(make_projec
     def refuse(*args, **kwargs):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(loop_module, "save_file", refuse)
+    monkeypatch.setattr(weights_module, "save_file", refuse)
     ran = hatrack("train", project=make_project("classify-by-text", train=SHORT))
     assert ran.code == 2
     assert "the disk is full" in ran.err

@@ -15,7 +15,7 @@ from hatrack.models.merging.exact import Cat
 from hatrack.registry.promote import promote
 from hatrack.workflows.adapt import Workbench
 from hatrack.workflows.merge import MergeRequest, merge, parse_parts, re_evaluate
-from projects import copy_of, speaking_base, trained_by_text, write_project
+from projects import copy_of, speaking_base, write_project
 from tiny_training import silent
 
 
@@ -23,12 +23,11 @@ from tiny_training import silent
 def source(tiny_causal):
     """``colours`` and ``words`` have the same task and system prompt, ``shy`` has none."""
     root = tiny_causal.parent / "project-merge"
-    colours = trained_by_text(tiny_causal)
     write_jsonl(root / "colours.jsonl", label_rows(150))
     write_jsonl(root / "numbers.jsonl", label_rows(120, ("one", "two"), seed=1))
     learn = {"epochs": 6, "batch_size": 8, "max_length": 64, "learning_rate": 0.01}
     one = {"task": "classify-by-text", "system": "Name it.", "r": 8, "alpha": 16, "split": [0.6, 0.1, 0.3], "train": learn}
-    shy = yaml.safe_load((colours / "hatrack.yaml").read_text())["adapters"]["shy"]
+    shy = {"data": "shy.jsonl", **one, "system": None, "train": {**learn, "epochs": 1}}
     write_jsonl(root / "shy.jsonl", label_rows(30, ("one", "two"), seed=1))
     write_project(
         root,

@@ -21,9 +21,11 @@ from hatrack.core.chat import Message, as_messages
 from hatrack.core.config import ProjectConfig
 from hatrack.core.config_file import read_config
 from hatrack.core.errors import AdapterError
+from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 from hatrack.core.project import Project
 from hatrack.models.adapters.folder import AdapterCard
+from hatrack.models.backends.hosted import HostedAdapter, hosted_labels, open_hosted
 from hatrack.models.causal import Sampling, generate
 from hatrack.models.host import ModelHost
 from hatrack.models.label_scoring import LabelTrie, build_trie, score_labels
@@ -49,10 +51,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Classified:
-    """The most likely label of a text and its probability among all labels."""
+    """The most likely label of a text and its probability among all labels.
 
-    label: str
-    probability: float
+    A hosted adapter is only heard, not looked into: its label is what it answered, None where that is no label of the
+    adapter, and the probability is None.
+    """
+
+    label: str | None
+    probability: float | None
 
 
 class Assistant:
@@ -64,6 +70,7 @@ class Assistant:
         self.registry = Registry(project)
         self._report = report
         self._tries: dict[str, LabelTrie] = {}
+        self._opened: dict[str, HostedAdapter] = {}
         self._pool: AdapterPool | None = None
         self._loading = threading.Lock()
 
@@ -113,11 +120,13 @@ class Assistant:
 
         Raises:
             AdapterNotFound: no such adapter; AdapterError: it is a classifier on an encoder.
-            TemplateError: the messages cannot be rendered.
+            TemplateError: the messages cannot be rendered. ProviderError: a hosted adapter's provider does not answer.
         """
         turns = as_messages(messages)
-        self.check_name(adapter)
         sampling = Sampling(max_new_tokens, temperature, top_p, seed)
+        version = self._hosted(adapter)
+        if version is not None:
+            return self._ask(version, turns, sampling, on_text)
         with self.pool.using(adapter) as resident:
             host = self.pool.host
             if host.files.kind != "causal":
@@ -151,7 +160,9 @@ class Assistant:
         Raises:
             AdapterNotFound: no such adapter; AdapterError: it knows no labels.
         """
-        self.check_name(adapter)
+        version = self._hosted(adapter)
+        if version is not None:
+            return [Classified(label, None) for label in hosted_labels(self._open(version), texts)]
         with self.pool.using(adapter) as resident:
             if resident.adapter is None or not resident.adapter.card.labels:
                 raise AdapterError(
@@ -164,6 +175,28 @@ class Assistant:
             probabilities = torch.softmax(self._label_logits(texts, resident, card), dim=1)
         best = probabilities.max(dim=1)
         return [Classified(card.labels[i], p) for i, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
+
+    def _hosted(self, adapter: str) -> Manifest | None:
+        """The version, if its weights are elsewhere: then no base is loaded.
+
+        Raises:
+            AdapterNotFound: with the nearest names.
+        """
+        manifest = None if adapter == BASE else self.registry.resolve(adapter)
+        return manifest if manifest is not None and manifest.hosted else None
+
+    def _open(self, version: Manifest) -> HostedAdapter:
+        if version.digest not in self._opened:
+            self._opened[version.digest] = open_hosted(self.registry.files(version))
+            self._report(f"{version.name}@{version.version} is hosted: texts go to {self._opened[version.digest].backend.host}")
+        return self._opened[version.digest]
+
+    def _ask(self, version: Manifest, turns: tuple[Message, ...], sampling: Sampling, on_text: Callable[[str], None] | None) -> Reply:
+        answer = self._open(version).answer(turns, sampling)
+        text = answer.text.strip()
+        if on_text is not None:
+            on_text(text)
+        return Reply(text, version.name, version.version, version.digest, answer.prompt_tokens, answer.answer_tokens, answer.stopped)
 
     def _label_logits(self, texts: Sequence[str], resident: Resident, card: AdapterCard) -> torch.Tensor:
         host = self.pool.host

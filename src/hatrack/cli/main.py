@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import os
 import shutil
 import sys
 import textwrap
@@ -12,8 +13,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from hatrack.core.errors import HatrackError
+from hatrack.core.errors import HatrackError, ProcessLost, TrainingError
 from hatrack.core.names import closest
+from hatrack.core.world import World, world
 
 __all__ = ["COMMANDS", "main"]
 
@@ -30,13 +32,18 @@ COMMANDS = {
     "versions": "List adapters and their versions.",
     "diff": "Show what differs between two versions.",
     "merge": "Make one adapter of several, and measure it on the rows of each.",
+    "shrink": "Make a fully tuned version smaller at a known error, and measure it anew.",
     "delta": "Keep a fully tuned model as a difference to its base, bit for bit.",
     "ask": "Ask an adapter one question.",
     "chat": "Talk with an adapter.",
     "classify": "Label every text of a file.",
+    "serve": "Answer over HTTP, in OpenAI's shapes: all adapters from one base.",
+    "keys": "Make, list and revoke the server's API keys.",
+    "route": "Explain which adapter a request goes to, and learn what each adapter's requests are about.",
     "methods": "List the training methods: what each trains on this base, when to choose it.",
 }
 
+TOGETHER = ("train",)  # what several processes can do together
 
 _HEAD = """Usage: hatrack COMMAND [ARGUMENTS]
 
@@ -60,14 +67,30 @@ def main(arguments: list[str] | None = None) -> None:
     # Notices of the libraries to their own developers; a user can do nothing about them.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|torch|peft|accelerate")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says at import which kernels it would like to download
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # several processes: how gradients could be collected a little faster
     try:
         _dispatch(given)
     except HatrackError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        _say("Error", str(error), lost=isinstance(error, ProcessLost))
         sys.exit(2)
     except (KeyboardInterrupt, _Interrupted):
-        print("Interrupted. A training run goes on where it was when the same command is run again.", file=sys.stderr)
+        _say("Interrupted", "a training run goes on where it was when the same command is run again")
         sys.exit(130)
+
+
+def _say(kind: str, text: str, *, lost: bool = False) -> None:
+    """Several processes mostly meet a fault together; the first of them says it."""
+    try:
+        here = world()
+    except HatrackError:
+        here = World()
+    if here.size > 1:
+        from hatrack.training.processes import first_to_say
+
+        if not first_to_say(text, lost=lost):
+            return
+    where = f" in process {here.rank} of {here.size}" if here.size > 1 else ""
+    print(f"{kind}{where}: {text}", file=sys.stderr)
 
 
 def _dispatch(given: list[str]) -> None:
@@ -79,6 +102,13 @@ def _dispatch(given: list[str]) -> None:
 
         print(f"hatrack {__version__}")
     elif first in COMMANDS:
+        if (size := world().size) > 1 and first not in TOGETHER:
+            raise TrainingError(
+                f"hatrack {first} works in one process",
+                given=f"{size} processes",
+                allowed=", ".join(f"hatrack {name}" for name in TOGETHER),
+                fix=f"run `hatrack {first}` without a launcher, after training",
+            )
         # Each command is a Typer program of its own: nothing of the others is imported.
         import typer
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hatrack.core.world import world
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -20,21 +22,24 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 
 def progress_console() -> Console:
-    """Progress, notes and warnings: on stderr, so that results can be piped."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    return console if console.is_terminal else Console(stderr=True, highlight=False, width=_WIDTH)
+    """Progress, notes and warnings: on stderr, so that results can be piped. Of several processes the main one shows it."""
+    return _console(stderr=True)
 
 
 def result_console() -> Console:
-    """Results: on stdout; wide enough for tables where there is no screen."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
+    """Results: on stdout; wide enough for tables where there is no screen. Of several processes the main one prints them."""
+    return _console(stderr=False)
 
 
 def print_json(value: Any) -> None:
     """Print JSON for programs."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    if world().main:
+        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    quiet = not world().main
+    console = Console(stderr=stderr, highlight=False, quiet=quiet)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, quiet=quiet, width=_WIDTH)

@@ -7,9 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from hatrack.core.config_prepare import PrepareSettings
+from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_route import Route, RoutingSettings, overlaps
 from hatrack.core.config_serve import ServeSettings
+from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
-from hatrack.core.names import BASE, NAME_RULE, valid_name
+from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
 from hatrack.core.strict import Strict
 
 __all__ = [
@@ -73,6 +76,7 @@ class FastSettings(Strict):
     prefix_cache: Switch = Field("auto", description="Compute the blocks below the adapted ones once for each row, and keep the results.")
     label_only: Literal["auto", "off"] = Field("auto", description="Compute the output head, and most of the last block, at labels only.")
     packing: Switch = Field("auto", description="Run rows without padding, and what all rows begin with once for each batch.")
+    fused: Literal["auto", "off"] = Field("auto", description="Compute a linear layer and its plain LoRA as one operation.")
     cache_gb: float = Field(10, gt=0, description="Most disk for all results that prefix_cache keeps in the project, in gigabytes.")
 
 
@@ -81,7 +85,7 @@ class TrainSettings(Strict):
 
     epochs: float = Field(3, gt=0, description="Passes over the training rows, at most; early stopping may end sooner.")
     learning_rate: float | None = Field(None, gt=0, description="Peak learning rate; null: the method's own tested default.")
-    batch_size: int = Field(16, ge=1, description="Rows in one forward pass.")
+    batch_size: int = Field(16, ge=1, description="Rows in one forward pass, of all processes together.")
     accumulation: int = Field(1, ge=1, description="Forward passes for one optimizer step; the loss does not depend on it.")
     max_length: int = Field(512, ge=8, description="Longest row in tokens; what is longer is cut, see checks.max_truncated.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
@@ -95,7 +99,9 @@ class TrainSettings(Strict):
     last_turn_only: bool = Field(False, description="Train only the last assistant turn of a conversation.")
     base_dropout: Literal["keep", "off"] = Field("keep", description="Dropout inside the base: as its config says, or none (faster).")
     fast: FastSettings = Field(FastSettings(), description="Less work for the same gradients.")
-    report_to: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field((), description="Trackers that follow the run as well.")
+    report_to: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
+        (), description="Trackers that follow the run as well (extra trackers)."
+    )
     memory_gb: float | None = Field(None, gt=0, description="Most memory that training may take, in gigabytes; null: what is free.")
 
 
@@ -132,8 +138,10 @@ class AdapterConfig(Strict):
     prepare: PrepareSettings = Field(PrepareSettings(), description="How raw rows become training rows.")
     split: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="Shares of train, validation and test.")
     checks: Checks = Field(Checks(), description="Limits beyond which the data is refused.")
+    route: Route = Field(Route(), description="Requests that this adapter answers when they do not name one.")
     train: TrainSettings = Field(TrainSettings(), description="The training loop.")
     trainer: TrainerNames = Field(TrainerNames(), description="The training loop, by the names of transformers' TrainingArguments.")
+    sweep: SweepSpace = Field(SweepSpace(), description="What `hatrack train --sweep` tries.")
 
     @model_validator(mode="before")
     @classmethod
@@ -170,6 +178,8 @@ class GateRules(Strict):
 def _name_is_valid(name: str) -> str:
     if name == BASE:
         raise ValueError("'base' is the name of the unadapted model; choose another name")
+    if name == AUTO:
+        raise ValueError("'auto' lets routing choose an adapter; choose another name")
     if not valid_name(name):
         raise ValueError(f"adapter names have the form {NAME_RULE}, at most 64 characters")
     return name
@@ -185,4 +195,14 @@ class ProjectConfig(Strict):
     base: str = Field("bundled/smollm2-135m-instruct", description="The base model: bundled/NAME, a hub id, or a path.")
     adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
+    provider: ProviderSettings | None = Field(None, description="Hosted fine-tuning, for `hatrack train --provider`.")
+    routing: RoutingSettings = Field(RoutingSettings(), description="Which adapter answers a request that does not name one.")
     serve: ServeSettings = Field(ServeSettings(), description="The server and its engine.")
+
+    @field_validator("adapters")
+    @classmethod
+    def _a_request_has_one_adapter(cls, value: dict[str, AdapterConfig]) -> dict[str, AdapterConfig]:
+        pairs = overlaps({name: adapter.route for name, adapter in value.items()})
+        if pairs:
+            raise ValueError("; ".join(f"the routes of {a} and {b} fit the same requests" for a, b in pairs))
+        return value

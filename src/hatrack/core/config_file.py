@@ -123,6 +123,19 @@ def _option_faults(adapters: Any, option_models: OptionModels) -> list[str]:
             model.model_validate({key: value for key, value in options.items() if key not in unknown})
         except ValidationError as error:
             sentences += config_faults(error, model, f"adapters.{name}.")
+        sentences += _sweep_faults(f"adapters.{name}.sweep.methods", entry.get("sweep"), option_models)
+    return sentences
+
+
+def _sweep_faults(place: str, sweep: Any, option_models: OptionModels) -> list[str]:
+    """Methods to be tried that do not exist."""
+    methods = sweep.get("methods") if isinstance(sweep, dict) else None
+    sentences = []
+    for method in methods if isinstance(methods, list) else filter(None, [methods]):
+        try:
+            option_models(str(method))
+        except ConfigError as error:
+            sentences.append(f"{place}: {error.what}; {error.fix or f'allowed: {error.allowed}'}")
     return sentences
 
 

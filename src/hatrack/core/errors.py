@@ -14,11 +14,18 @@ HatrackError                      a fault with: what, given, allowed, fix
 ├── TemplateError                 messages cannot be rendered into tokens and a mask
 ├── TrainingError
 │   ├── TargetsNotFound           target_modules match nothing
-│   └── NonFiniteLoss             the loss became NaN or infinite
+│   ├── NonFiniteLoss             the loss became NaN or infinite
+│   ├── ProcessLost               one of several processes ended before its time
+│   ├── JobFailed                 a hosted fine-tuning job ended without a model
+│   └── RunInUse                  another process is at this very run
 ├── AdapterError
 │   ├── AdapterNotFound           unknown name or version (a LookupError)
+│   ├── AdapterForbidden          known, but not for this tenant
 │   ├── AdapterMismatch           trained for another base or another template
-│   └── AdapterBroken             files damaged, foreign keys, probe not reproduced
+│   ├── AdapterBroken             files damaged, foreign keys, probe not reproduced
+│   └── WeightsElsewhere          the weights are at a provider, and this needs them here
+├── ProviderError                 a hosted endpoint refuses, or says what its protocol does not
+│   └── ProviderUnreachable       no answer, or none yet: connection, time, overload, a fault of its own
 ├── EvaluationError               nothing to compare, or not comparable
 ├── PromotionRefused              the evidence does not allow it
 ├── RequestError                  a request asks for something that cannot be
@@ -33,6 +40,7 @@ from __future__ import annotations
 __all__ = [
     "AdapterBroken",
     "AdapterError",
+    "AdapterForbidden",
     "AdapterMismatch",
     "AdapterNotFound",
     "Busy",
@@ -45,18 +53,24 @@ __all__ = [
     "HashMismatch",
     "HatrackError",
     "HubUnreachable",
+    "JobFailed",
     "MissingExtra",
     "ModelCorrupt",
     "ModelError",
     "ModelNotFound",
     "NonFiniteLoss",
+    "ProcessLost",
     "PromotionRefused",
+    "ProviderError",
+    "ProviderUnreachable",
     "RequestError",
     "RowErrors",
+    "RunInUse",
     "StorageError",
     "TargetsNotFound",
     "TemplateError",
     "TrainingError",
+    "WeightsElsewhere",
 ]
 
 
@@ -170,6 +184,18 @@ class NonFiniteLoss(TrainingError):
     """The training loss became NaN or infinite."""
 
 
+class ProcessLost(TrainingError):
+    """Another of the processes that train together has ended."""
+
+
+class JobFailed(TrainingError):
+    """A hosted fine-tuning job failed or was cancelled."""
+
+
+class RunInUse(TrainingError):
+    """Another process is training this very run, or is at this very sweep."""
+
+
 class AdapterError(HatrackError):
     """An adapter cannot be used."""
 
@@ -178,12 +204,28 @@ class AdapterNotFound(AdapterError, LookupError):
     """No adapter, version or alias of this name is registered."""
 
 
+class AdapterForbidden(AdapterError):
+    """The adapter is there, and this tenant may not use it."""
+
+
 class AdapterMismatch(AdapterError):
     """The adapter was trained for another base or with another template."""
 
 
 class AdapterBroken(AdapterError):
     """The adapter's files are damaged, carry foreign keys, or do not act as they did at training."""
+
+
+class WeightsElsewhere(AdapterError):
+    """The adapter's weights are at a provider; what was asked needs them on this machine."""
+
+
+class ProviderError(HatrackError):
+    """A hosted endpoint refuses a request, or answers what its protocol does not know."""
+
+
+class ProviderUnreachable(ProviderError):
+    """A hosted endpoint does not answer, or not now. Whether it did what was asked is not known."""
 
 
 class EvaluationError(HatrackError):

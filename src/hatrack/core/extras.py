@@ -23,5 +23,6 @@ def require(module: str, *, extra: str, reason: str) -> ModuleType:
             raise  # the module is there; something it needs is not, and that message is the useful one
         raise MissingExtra(
             f"{reason} needs the package {module.split('.')[0]}, which is not installed",
+            allowed=f"the extra {extra}",
             fix=f'pip install "hatrack[{extra}]"',
         ) from error

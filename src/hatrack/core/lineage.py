@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hatrack.core.digest import sha256_json
 
-__all__ = ["Comparison", "DataRecord", "EvalReport", "Interval", "Manifest", "Score", "SystemScores", "adapter_digest"]
+__all__ = ["Comparison", "DataRecord", "EvalReport", "HostedWeights", "Interval", "Manifest", "Score", "SystemScores", "adapter_digest"]
 
 
 class _Record(BaseModel):
@@ -117,6 +117,22 @@ class DataRecord(_Record):
     source_files: dict[str, str] = Field(description="File name to SHA-256 of its bytes.")
 
 
+class HostedWeights(_Record):
+    """Where the weights of a version are, when they are not here: at a provider, under a name that only it can load."""
+
+    kind: Literal["hatrack.hosted/1"] = "hatrack.hosted/1"
+    provider: str
+    base_url: str
+    api_key_env: str = Field(description="Name of the environment variable that holds the key; never the key.")
+    base_model: str
+    model: str = Field(description="The fine-tuned model, by the provider's name for it.")
+    job: str
+    hyperparameters: dict[str, Any] = Field(description="As the provider reports them, its own choices included.")
+    trained_tokens: int | None = Field(description="What the provider bills.")
+    data_digest: str
+    checkpoints: dict[str, str] = Field({}, description="Step to the provider's name of the model at that step.")
+
+
 class Manifest(_Record):
     """The record of one immutable adapter version."""
 
@@ -136,6 +152,7 @@ class Manifest(_Record):
     training: dict[str, float] = Field(description="Measured: seconds, steps, tokens per second, peak memory, losses.")
     libraries: dict[str, str]
     files: dict[str, str] = Field(description="File name to SHA-256: the blobs of this version.")
+    hosted: HostedWeights | None = Field(None, description="Where the weights are, when they are not among the files.")
     created: str
 
 

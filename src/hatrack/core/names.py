@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from hatrack.core.errors import AdapterNotFound
 
-__all__ = ["BASE", "NAME_RULE", "closest", "split_reference", "valid_name"]
+__all__ = ["AUTO", "BASE", "NAME_RULE", "closest", "split_reference", "valid_name"]
 
 BASE = "base"
+AUTO = "auto"  # in a request: whoever routing chooses
 NAME_RULE = "[a-z0-9][a-z0-9._-]*"
 _NAME = re.compile(NAME_RULE)
 

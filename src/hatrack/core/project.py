@@ -46,6 +46,16 @@ class Project:
         return self.state / "data"
 
     @property
+    def keys(self) -> Path:
+        """Digests of API keys, where the config names no other file."""
+        return self.state / "keys.json"
+
+    @property
+    def answers(self) -> Path:
+        """Answers that are given again, see ``hatrack.answering.cache``."""
+        return self.state / "cache" / "answers.db"
+
+    @property
     def rejects(self) -> Path:
         """Rows that were left out, with their reasons."""
         return self.state / "rejects"

@@ -11,17 +11,16 @@ from hatrack.core.config import GateRules
 from hatrack.core.errors import EvaluationError
 from hatrack.core.lineage import Comparison, EvalReport, Interval, Score, SystemScores
 from hatrack.data.records import Example
-from hatrack.evaluation.gate import judge
+from hatrack.evaluation.gate import gated_metric, judge
+from hatrack.evaluation.hosted import run_hosted
 from hatrack.evaluation.likelihood import LIKELIHOOD_TASKS, score_systems
 from hatrack.evaluation.metrics.base import METRICS, Answers, Metric
 from hatrack.evaluation.statistics import bca_interval, mcnemar_p
-from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, PARENT, SystemOutput, percentile, run_systems
+from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, PARENT, SystemOutput, expected_answer, percentile, run_systems
+from hatrack.models.backends.hosted import HostedAdapter
 from hatrack.models.host import ModelHost
 
 __all__ = ["evaluate_adapter"]
-
-# The figure the gate reads where the config names none.
-_GATED = {"instruct": "token_f1", "complete": "perplexity", "prefer": "preference_accuracy"}
 
 
 def evaluate_adapter(
@@ -35,26 +34,33 @@ def evaluate_adapter(
     seed: int,
     report: Callable[[str], None] = lambda line: None,
     parent: str | None = None,
+    hosted: HostedAdapter | None = None,
 ) -> EvalReport:
     """Measure the attached adapter ``key`` (its digest) and its base on ``test``.
 
     Args:
+        hosted: the adapter, where its weights are elsewhere and nothing is attached.
         parent: key of the attached adapter that ``key`` was trained on from. It is one more base figure to beat, else
             the parent's merit would pass for the adapter's own.
 
     Raises:
-        EvaluationError: no rows, or a gate metric that does not apply.
+        EvaluationError: no rows, a gate metric that does not apply, or a task that a hosted adapter cannot be measured on.
+        ProviderError: a hosted adapter does not answer.
     """
     if not test:
         raise EvaluationError("there are no test rows to evaluate on", fix="give data.test, or more rows to split off")
-    card = host.adapters[key].card
-    by_likelihood = card.task in LIKELIHOOD_TASKS
-    outputs = score_systems(host, key, test, report, parent) if by_likelihood else run_systems(host, key, test, train, report, parent)
-    expected = tuple(_expected(example) for example in test)
+    card = hosted.card if hosted else host.adapters[key].card
+    if hosted:
+        outputs = run_hosted(host, hosted, test, report)
+    elif card.task in LIKELIHOOD_TASKS:
+        outputs = score_systems(host, key, test, report, parent)
+    else:
+        outputs = run_systems(host, key, test, train, report, parent)
+    expected = tuple(expected_answer(example) for example in test)
     reference = next((o for o in outputs if o.name == PARENT), outputs[0]).likelihoods
     answers = {o.name: Answers(o.answers, expected, card.labels, card.answer_schema, o.likelihoods, reference) for o in outputs}
     metrics = [m for m in (METRICS.get(name)() for name in METRICS.names()) if m.applies(answers[ADAPTER])]
-    gate_metric = rules.metric or _GATED.get(card.task, "accuracy")
+    gate_metric = gated_metric(card.task, rules)
     gated = next((metric for metric in metrics if metric.name == gate_metric), None)
     if gated is None:
         raise EvaluationError(
@@ -87,10 +93,6 @@ def evaluate_adapter(
         seed=seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _expected(example: Example) -> str:
-    return example.label or (example.messages[-1].content.strip() if example.messages else example.text)
 
 
 def _scores(
@@ -140,6 +142,8 @@ def _cost(base: SystemOutput, adapter: SystemOutput, rules: GateRules, seed: int
         ("prompt_tokens", adapter.prompt_tokens, base.prompt_tokens, lambda v: float(np.mean(v))),
         ("answer_tokens", adapter.answer_tokens, base.answer_tokens, lambda v: float(np.mean(v))),
     ]
+    if adapter.own_tokens:  # counts of two tokenizers have no difference that means anything
+        pairs = pairs[:2]
     comparisons = []
     for name, ours, theirs, total in pairs:
         both = np.array([ours, theirs], float).T

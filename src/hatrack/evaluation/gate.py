@@ -7,7 +7,15 @@ from collections.abc import Collection, Sequence
 from hatrack.core.config import GateRules
 from hatrack.core.lineage import Comparison
 
-__all__ = ["judge"]
+__all__ = ["gated_metric", "judge"]
+
+# The figure the gate reads where the config names none.
+_GATED = {"instruct": "token_f1", "complete": "perplexity", "prefer": "preference_accuracy"}
+
+
+def gated_metric(task: str, rules: GateRules) -> str:
+    """The metric that decides on an adapter for this task."""
+    return rules.metric or _GATED.get(task, "accuracy")
 
 
 def judge(

@@ -20,7 +20,19 @@ from hatrack.models.host import ModelHost
 from hatrack.models.label_scoring import build_trie, score_labels
 from hatrack.models.render import ChatRenderer
 
-__all__ = ["ADAPTER", "LATENCY_ROWS", "PARENT", "SystemOutput", "percentile", "run_systems"]
+__all__ = [
+    "ADAPTER",
+    "ANSWER_TOKENS",
+    "LATENCY_ROWS",
+    "PARENT",
+    "SystemOutput",
+    "adapter_answers",
+    "expected_answer",
+    "percentile",
+    "question",
+    "run_bases",
+    "run_systems",
+]
 
 ADAPTER = "adapter"
 PARENT = "base-parent"  # what an adapter was trained on from; a base figure like the others
@@ -29,7 +41,7 @@ LATENCY_ROWS = 20
 Prompt = Callable[[Example], tuple[Message, ...]]
 Answer = Callable[[Sequence[Example]], tuple[list[str], list[int], list[int]]]  # texts, prompt tokens, answer tokens
 
-_ANSWER_TOKENS = 256
+ANSWER_TOKENS = 256
 _NO_TEXT = ("N/A", "", "[MASK]")  # the content-free inputs of Zhao et al. 2021
 
 
@@ -45,6 +57,7 @@ class SystemOutput:
     answer_tokens: tuple[int, ...]
     latencies_ms: tuple[float, ...]  # single requests on the first rows, see LATENCY_ROWS
     likelihoods: Rows | None = None
+    own_tokens: bool = False  # counted by another tokenizer than the base's
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,15 @@ def run_systems(
     """Let the adapter ``key`` and the base answer ``test``. ``train`` is what a base classifier may take centroids from."""
     card = host.adapters[key].card
     systems = _encoder_systems(host, key, train) if card.task == "classify" else _causal_systems(host, key, card, parent)
+    return _run(host, systems, test, report)
+
+
+def run_bases(host: ModelHost, card: AdapterCard, test: Sequence[Example], report: Callable[[str], None]) -> list[SystemOutput]:
+    """Let the causal base alone answer ``test``: what an adapter with this card, wherever it is, is compared with."""
+    return _run(host, _base_systems(host, card), test, report)
+
+
+def _run(host: ModelHost, systems: Sequence[_System], test: Sequence[Example], report: Callable[[str], None]) -> list[SystemOutput]:
     outputs = []
     for system in systems:
         report(f"{system.description}: {len(test)} rows")
@@ -91,27 +113,56 @@ def run_systems(
     return outputs
 
 
+def adapter_answers(host: ModelHost, key: str, rows: Sequence[Example]) -> tuple[str, ...]:
+    """What the attached adapter ``key`` alone answers to ``rows``, as it is used: nothing is timed, no base is asked."""
+    card = host.adapters[key].card
+    if card.task == "classify":
+        answer = _by_head(host, key, _head(host, key))
+    else:
+        answer = _generating(host, card, _asked if card.task == "instruct" else _classifying(card.system))
+    with host.using(key):
+        return tuple(text.strip() for text in answer(rows)[0])
+
+
+def expected_answer(example: Example) -> str:
+    """What would have been right."""
+    return example.label or (example.messages[-1].content.strip() if example.messages else example.text)
+
+
 def _causal_systems(host: ModelHost, key: str, card: AdapterCard, parent: str | None) -> list[_System]:
     if card.task == "instruct":
         return [
-            _System("base", "base, same prompt", BASE, False, _generating(host, card, _asked)),
+            *_base_systems(host, card),
             *([_System(PARENT, "parent, same prompt", parent, False, _generating(host, card, _asked))] if parent else []),
             _System(ADAPTER, "adapter", key, False, _generating(host, card, _asked)),
         ]
-    plain, listed = _classifying(card.system), _classifying(_listing(card))
-    base_scores = _LabelScores(host, card)
+    plain = _classifying(card.system)
     return [
         *(
             [_System(PARENT, "parent, each label scored", parent, True, _scoring(host, card, plain, _LabelScores(host, card)))]
             if parent
             else []
         ),
-        _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
-        _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed, base_scores)),
-        _System("base-calibrated", "base, each label scored against no text", BASE, True, _calibrated(host, card, listed, base_scores)),
+        *_base_systems(host, card),
         _System(ADAPTER, "adapter, generating", key, False, _generating(host, card, plain)),
         _System("adapter-scored", "adapter, each label scored", key, True, _scoring(host, card, plain, _LabelScores(host, card))),
     ]
+
+
+def _base_systems(host: ModelHost, card: AdapterCard) -> list[_System]:
+    if card.task == "instruct":
+        return [_System("base", "base, same prompt", BASE, False, _generating(host, card, _asked))]
+    listed, scores = _classifying(_listing(card)), _LabelScores(host, card)
+    return [
+        _System("base-prompted", "base, labels listed in the prompt", BASE, False, _generating(host, card, listed)),
+        _System("base-scored", "base, labels listed, each label scored", BASE, True, _scoring(host, card, listed, scores)),
+        _System("base-calibrated", "base, each label scored against no text", BASE, True, _calibrated(host, card, listed, scores)),
+    ]
+
+
+def question(card: AdapterCard) -> Prompt:
+    """What an adapter is asked about an example of its task."""
+    return _asked if card.task == "instruct" else _classifying(card.system)
 
 
 def _asked(example: Example) -> tuple[Message, ...]:
@@ -134,7 +185,7 @@ def _listing(card: AdapterCard) -> str:
 
 def _generating(host: ModelHost, card: AdapterCard, prompt: Prompt) -> Answer:
     renderer = host.renderer
-    longest = max((len(renderer.encode(label)) for label in card.labels), default=_ANSWER_TOKENS)
+    longest = max((len(renderer.encode(label)) for label in card.labels), default=ANSWER_TOKENS)
     sampling = Sampling(max_new_tokens=longest + 2)  # room for the stop token, and to see an answer that runs on
 
     def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
@@ -205,29 +256,35 @@ def _prompts(renderer: ChatRenderer, card: AdapterCard, prompt: Prompt, examples
 
 
 def _encoder_systems(host: ModelHost, key: str, train: Sequence[Example]) -> list[_System]:
-    adapter = host.adapters[key]
-    card, labels = adapter.card, adapter.card.labels
-    number = {label: i for i, label in enumerate(labels)}
+    card = host.adapters[key].card
+    number = {label: i for i, label in enumerate(card.labels)}
     with host.using(BASE):
         embeddings = host.embed_ids(host.tokenize([example.text for example in train], card.max_length))
-    centroids = CosineHead(class_centroids(embeddings, torch.tensor([number[example.label] for example in train]), len(labels)))
+    centroids = CosineHead(class_centroids(embeddings, torch.tensor([number[example.label] for example in train]), len(card.labels)))
+    return [
+        _System("base-centroid", "base, nearest class centroid", BASE, True, _by_head(host, key, centroids)),
+        _System(ADAPTER, "adapter", key, True, _by_head(host, key, _head(host, key))),
+    ]
 
-    def classify(head: CosineHead) -> Answer:
-        def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
-            rows = host.tokenize([example.text for example in examples], card.max_length)
-            with torch.inference_mode():
-                best = head(host.embed_ids(rows)).argmax(dim=1).tolist()
-            return [labels[i] for i in best], [len(row) for row in rows], [0] * len(rows)
 
-        return answer
-
-    head = adapter.head
+def _head(host: ModelHost, key: str) -> CosineHead:
+    head = host.adapters[key].head
     if head is None:
         raise RuntimeError("a classify adapter is attached without its head")  # ModelHost.attach reads it or refuses
-    return [
-        _System("base-centroid", "base, nearest class centroid", BASE, True, classify(centroids)),
-        _System(ADAPTER, "adapter", key, True, classify(head)),
-    ]
+    return head
+
+
+def _by_head(host: ModelHost, key: str, head: CosineHead) -> Answer:
+    """Embeddings of whatever is switched on, and the nearest class of ``head``; ``key`` says the labels."""
+    card = host.adapters[key].card
+
+    def answer(examples: Sequence[Example]) -> tuple[list[str], list[int], list[int]]:
+        rows = host.tokenize([example.text for example in examples], card.max_length)
+        with torch.inference_mode():
+            best = head(host.embed_ids(rows)).argmax(dim=1).tolist()
+        return [card.labels[i] for i in best], [len(row) for row in rows], [0] * len(rows)
+
+    return answer
 
 
 def percentile(values: Sequence[float], share: float) -> float:

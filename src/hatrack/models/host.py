@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -114,8 +115,16 @@ class ModelHost:
         with torch.inference_mode():
             for batch in token_batches(rows, 4096):
                 ids, mask = pad_right([rows[i] for i in batch], self.files.tokenizer.pad_token_id or 0)
-                out[batch] = embed(self.module, ids, mask)
+                out[batch] = embed(self._encode, ids, mask)
         return out
+
+    def _encode(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        """The base as an encoder; of one that generates, the states that its output head would read."""
+        if self.files.kind == "encoder":
+            return self.module(input_ids=input_ids, attention_mask=attention_mask)
+        out = self.module(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, logits_to_keep=1, use_cache=False)
+        # an adapter may have put virtual tokens before the text
+        return SimpleNamespace(last_hidden_state=out.hidden_states[-1][:, -input_ids.shape[1] :])
 
     def tokenize(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         """Ids of bare texts for an encoder, with its special tokens, cut at ``max_length``."""

@@ -73,7 +73,10 @@ def read_delta(path: Path) -> Delta:
     """
     try:
         with safe_open(path, framework="numpy") as stream:
-            return Delta.model_validate_json((stream.metadata() or {}).get(_METADATA, ""))
+            text = (stream.metadata() or {}).get(_METADATA)
+        if text is None:
+            raise _damaged(path, "it does not say that it is a delta")
+        return Delta.model_validate_json(text)
     except (OSError, SafetensorError, ValidationError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from error
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hatrack.core.digest import sha256_file, sha256_json
-from hatrack.core.lineage import DataRecord, Manifest, adapter_digest
+from hatrack.core.lineage import DataRecord, HostedWeights, Manifest, adapter_digest
 from hatrack.models.adapters.folder import CARD, CONFIG, HEAD, PROBE, WEIGHTS
+from hatrack.models.backends.hosted import HOSTED
 from hatrack.registry.store import Registry
 
 __all__ = ["build_manifest", "differences", "version_bump"]
 
-_FILES = (WEIGHTS, CONFIG, HEAD, CARD, PROBE)
+_FILES = (WEIGHTS, CONFIG, HEAD, HOSTED, CARD, PROBE)
 _MAJOR = ("task", "labels", "system", "answer_schema")
 
 
@@ -31,11 +32,16 @@ def build_manifest(
     training: dict[str, float],
     libraries: dict[str, str],
     parents: tuple[str, ...] = (),
+    hosted: HostedWeights | None = None,
 ) -> Manifest:
-    """The manifest of a new version of ``name``; its number follows from what changed since the newest one."""
+    """The manifest of a new version of ``name``; its number follows from what changed since the newest one.
+
+    Args:
+        hosted: where the weights are, if not in ``folder``; the record of it stands in for them in the digest.
+    """
     files = {f: sha256_file(folder / f) for f in _FILES if (folder / f).is_file()}
     # PEFT's config file is left out: what of it decides behaviour stands in ``behaviour``; the rest is PEFT's version
-    weights = sha256_json({f: files[f] for f in (WEIGHTS, HEAD) if f in files})
+    weights = sha256_json({f: files[f] for f in (WEIGHTS, HEAD, HOSTED) if f in files})
     parent = registry.versions(name)[-1] if name in registry.names() else None
     draft = Manifest(
         name=name,
@@ -53,6 +59,7 @@ def build_manifest(
         training=training,
         libraries=libraries,
         files=files,
+        hosted=hosted,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     bump = version_bump(parent, draft) if parent else "major"
@@ -77,7 +84,7 @@ def version_bump(parent: Manifest, new: Manifest) -> str:
 def differences(a: Manifest, b: Manifest) -> list[tuple[str, str, str]]:
     """``(field, in a, in b)`` for everything that differs, nested keys with dots; digests shortened."""
     skip = {"version", "created", "parent", "files", "weights_digest", "name", "kind"}
-    left, right = _flat(a.model_dump(mode="json", exclude=skip)), _flat(b.model_dump(mode="json", exclude=skip))
+    left, right = (_flat(m.model_dump(mode="json", exclude=skip | (set() if m.hosted else {"hosted"}))) for m in (a, b))
     keys = list(dict.fromkeys([*left, *right]))
     return [(key, left.get(key, "-"), right.get(key, "-")) for key in keys if left.get(key) != right.get(key)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["AliasRow", "Base", "EventRow", "ReportRow", "VersionRow"]
+__all__ = ["AliasRow", "AttachmentRow", "Base", "EventRow", "ReportRow", "VersionRow"]
 
 
 class Base(DeclarativeBase):
@@ -43,6 +43,18 @@ class ReportRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
     report: Mapped[str] = mapped_column(Text)
+
+
+class AttachmentRow(Base):
+    """A file that was made of a version afterwards, and is no part of its identity; the newest of a kind counts."""
+
+    __tablename__ = "attachments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    blob: Mapped[str] = mapped_column(String(64))
+    created: Mapped[str] = mapped_column(String(32))
 
 
 class EventRow(Base):

@@ -15,12 +15,13 @@ from sqlalchemy import create_engine, event, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from hatrack.core.errors import AdapterNotFound, StorageError
+from hatrack.core.config_provider import host_of
+from hatrack.core.errors import AdapterNotFound, StorageError, WeightsElsewhere
 from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.core.names import BASE, closest, split_reference
 from hatrack.core.project import Project
 from hatrack.registry.blobs import BlobStore
-from hatrack.registry.schema import AliasRow, Base, EventRow, ReportRow, VersionRow
+from hatrack.registry.schema import AliasRow, AttachmentRow, Base, EventRow, ReportRow, VersionRow
 
 __all__ = ["CHAMPION", "AliasMove", "Registry"]
 
@@ -146,7 +147,23 @@ class Registry:
         return manifest
 
     def folder(self, manifest: Manifest) -> Path:
-        """The files of a version in a folder, checked.
+        """The files of a version that can be loaded here, in a folder, checked.
+
+        Raises:
+            WeightsElsewhere: it has no weights here; ``files`` gives what it has.
+            AdapterBroken: a file is missing or damaged.
+        """
+        if manifest.hosted is not None:
+            raise WeightsElsewhere(
+                f"the weights of {manifest.name}@{manifest.version} are not on this machine, and this needs them",
+                given=f"{manifest.hosted.model} at {host_of(manifest.hosted.base_url)}",
+                allowed="eval, ask, chat, classify, versions, diff and promote for a hosted version",
+                fix=f"train {manifest.name} here: `hatrack train {manifest.name}` without --provider",
+            )
+        return self.files(manifest)
+
+    def files(self, manifest: Manifest) -> Path:
+        """Whatever files a version has, in a folder, checked.
 
         Raises:
             AdapterBroken: a file is missing or damaged.
@@ -165,6 +182,29 @@ class Registry:
             query = select(ReportRow).where(ReportRow.version_id == self._row(session, manifest).id).order_by(ReportRow.id.desc())
             row = session.scalars(query).first()
         return _record(EvalReport, row.report) if row else None
+
+    def attach(self, manifest: Manifest, kind: str, file: Path) -> None:
+        """Keep a file with a version that was made of it afterwards; an earlier one of this kind is not used any more.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        blob = self.blobs.put(file)
+        with self._errors(), self._session() as session:
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            session.add(AttachmentRow(version_id=self._row(session, manifest).id, kind=kind, blob=blob, created=created))
+            session.commit()
+
+    def attached(self, kind: str) -> dict[str, Path]:
+        """Digest of each version that has a file of this kind, to the newest one."""
+        query = (
+            select(VersionRow.digest, AttachmentRow.blob)
+            .join(AttachmentRow, AttachmentRow.version_id == VersionRow.id)
+            .where(AttachmentRow.kind == kind)
+            .order_by(AttachmentRow.id)
+        )
+        with self._session() as session:
+            return {digest: self.blobs.path(blob) for digest, blob in session.execute(query).tuples()}
 
     def move_alias(self, manifest: Manifest, alias: str, action: str, reason: str) -> None:
         """Point an alias at a version and write down that it moved. Only ``hatrack.registry.promote`` calls this."""

@@ -66,7 +66,8 @@ class _SchemaConstraint:
         self._fill(self._matcher, self._bits, 0)
         words = self._bits[0]
         bits = (words[:, None] >> torch.arange(32, dtype=torch.int32)) & 1
-        return bits.flatten()[: self._vocabulary].bool()
+        mask: torch.Tensor = bits.flatten()[: self._vocabulary].bool()
+        return mask
 
     def accept(self, token: int) -> None:
         """A token was chosen."""

@@ -121,6 +121,19 @@ class Engine:
         with self._work:
             return self.loader.residency.remove(digest)
 
+    def pin(self, manifest: Manifest) -> bool:
+        """Load an adapter and keep it; False where no slot would be left for the others. Safe from any thread."""
+        with self._work:
+            if not self.loader.residency.pin(manifest.digest):
+                return False
+        self.load(manifest)
+        return True
+
+    def unpin(self, digest: str) -> None:
+        """Let an adapter give way again. Safe from any thread."""
+        with self._work:
+            self.loader.residency.pinned.discard(digest)
+
     def residence(self) -> Residence:
         """Where adapters are just now. Safe from any thread."""
         with self._work:

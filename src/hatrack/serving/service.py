@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -19,46 +19,22 @@ from hatrack.core.config import ProjectConfig
 from hatrack.core.errors import AdapterError, AdapterMismatch, RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
+from hatrack.core.precision import INT8, PrecisionRecord
 from hatrack.core.project import Project
 from hatrack.models.adapters.folder import AdapterCard, read_card
 from hatrack.models.host import ModelHost
-from hatrack.models.label_scoring import build_trie, score_labels
 from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.models.render import ChatRenderer
 from hatrack.registry.store import Registry
 from hatrack.serving.constraint import Grammars
-from hatrack.serving.engines.base import ENGINES, EngineParts, Residence, ServingEngine, not_taken
+from hatrack.serving.engines.base import ENGINES, EngineParts, ServingEngine, not_taken
 from hatrack.serving.groups import GroupEngine
+from hatrack.serving.labels import Labelled, classify
 from hatrack.serving.request import Event, Request, SamplingParams
 from hatrack.serving.settings import EngineSettings
+from hatrack.serving.states import AdapterState, adapter_states
 
-__all__ = ["AdapterState", "Labelled", "ModelService"]
-
-State = Literal["resident", "loading", "registered"]
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Probability of each label of one text, likeliest first."""
-
-    label: str
-    probability: float
-    labels: tuple[tuple[str, float], ...]
-
-
-@dataclass(frozen=True)
-class AdapterState:
-    """An adapter's version as serving sees it (F30)."""
-
-    manifest: Manifest
-    aliases: tuple[str, ...]
-    mixed: bool
-    state: State
-    pinned: bool
-    running: int
-    waiting: int
-    loads: int
-    evictions: int
+__all__ = ["ModelService"]
 
 
 class ModelService:
@@ -85,6 +61,7 @@ class ModelService:
         self._cards: dict[str, AdapterCard] = {}
         self._mixed: dict[str, bool] = {}
         self._stamp: object = None
+        self._precision: tuple[object, dict[str, Path]] | None = None
 
     def start(self) -> None:
         """Load the base and begin to answer."""
@@ -96,14 +73,19 @@ class ModelService:
             self._engine = ENGINES.get(self.config.serve.engine)(parts)
         else:
             decode, stop_ids = (lambda ids: ""), frozenset()
-        self._groups = GroupEngine(lambda: ModelHost(self.files), self.registry.folder, self.settings, decode, stop_ids)
-        for engine in self._started():
+        # The host gets a tokenizer of its own: cutting texts sets a state in it that would cut prompts rendered beside it.
+        self._groups = GroupEngine(lambda: ModelHost(replace(self.files)), self.registry.folder, self.settings, decode, stop_ids)
+        for engine in self._engines:
             engine.start()
 
     def stop(self, *, drain: bool = True, timeout: float = 60.0) -> None:
         """Take nothing more, finish what was taken, or cancel it, and end."""
-        for engine in self._started():
+        for engine in self._engines:
             engine.stop(drain=drain, timeout=timeout)
+
+    @property
+    def _engines(self) -> list[ServingEngine | GroupEngine]:
+        return [engine for engine in (self._engine, self._groups) if engine is not None]
 
     @property
     def engine(self) -> ServingEngine | None:
@@ -207,7 +189,7 @@ class ModelService:
                 allowed="an adapter of task classify or classify-by-text",
                 fix="ask /v1/models which there are",
             )
-        return self.groups.call(lambda host: _classify(host, manifest, card, texts), manifest)
+        return self.groups.call(lambda host: classify(host, manifest, card, texts), manifest)
 
     def embed(self, manifest: Manifest | None, texts: Sequence[str]) -> Future[torch.Tensor]:
         """Embeddings of length one, ``[texts, d]``: mean-pooled last hidden states, with an adapter on or without.
@@ -219,7 +201,11 @@ class ModelService:
         return self.groups.call(lambda host: host.embed_ids(host.tokenize(texts, length)), manifest)
 
     def mixed(self, manifest: Manifest | None) -> bool:
-        """Whether the engine can run this version beside others."""
+        """Whether a request for this version goes to the engine, and not to the groups."""
+        return self.mixes(manifest) and (manifest is None or not self._loses(manifest))
+
+    def mixes(self, manifest: Manifest | None) -> bool:
+        """Whether the engine can run this version beside others, whatever 8 bits do to it."""
         if self._engine is None:
             return False
         if manifest is None:
@@ -230,35 +216,25 @@ class ModelService:
                 self._mixed[manifest.digest] = self._engine.takes(self.registry.folder(manifest))
             return self._mixed[manifest.digest]
 
+    def precision(self, manifest: Manifest) -> PrecisionRecord | None:
+        """What 8 bits change for this version, where it was measured (``hatrack eval NAME --int8``)."""
+        with self._lock:
+            stamp = self.registry.stamp()
+            if self._precision is None or self._precision[0] != stamp:
+                self._precision = (stamp, self.registry.attached(INT8))
+            path = self._precision[1].get(manifest.digest)
+        return PrecisionRecord.read(path) if path else None
+
+    def _loses(self, manifest: Manifest) -> bool:
+        """Whether it was measured that 8 bits cost this version more than is allowed: it is served in full precision then."""
+        if self.settings.precision != "int8" or self.config.serve.engine != "torch":
+            return False
+        record = self.precision(manifest)
+        return record is not None and record.loss > self.config.serve.max_int8_loss
+
     def states(self) -> list[AdapterState]:
         """Every registered version, idle ones too."""
-        engine, groups = self._engine, self.groups
-        residence = engine.residence() if engine else Residence()
-        resident = {*groups.resident, *residence.resident}
-        running = groups.running() + (engine.running() if engine else type(groups.running())())
-        waiting = {**groups.waiting(), **(engine.waiting() if engine else {})}
-        found = []
-        for name in self.registry.names():
-            aliases = self.registry.aliases(name)
-            for manifest in self.registry.versions(name):
-                digest = manifest.digest
-                found.append(
-                    AdapterState(
-                        manifest=manifest,
-                        aliases=tuple(sorted(alias for alias, version in aliases.items() if version == manifest.version)),
-                        mixed=self.mixed(manifest),
-                        state="resident" if digest in resident else "loading" if digest in residence.loading else "registered",
-                        pinned=digest in residence.pinned,
-                        running=running[digest],
-                        waiting=waiting.get(digest, 0),
-                        loads=groups.loads[digest] + residence.loads.get(digest, 0),
-                        evictions=residence.evictions.get(digest, 0),
-                    )
-                )
-        return found
-
-    def _started(self) -> list[ServingEngine | GroupEngine]:
-        return [engine for engine in (self._engine, self._groups) if engine is not None]
+        return adapter_states(self.registry, self._engine, self.groups, self._mixed)
 
     def _engine_for(self, manifest: Manifest | None) -> ServingEngine | GroupEngine:
         if self._engine is not None and self.mixed(manifest):
@@ -275,22 +251,3 @@ class ModelService:
                 allowed="classification and embeddings",
                 fix="POST /v1/classify or /v1/embeddings",
             )
-
-
-def _classify(host: ModelHost, manifest: Manifest, card: AdapterCard, texts: Sequence[str]) -> list[Labelled]:
-    head = host.adapters[manifest.digest].head
-    with torch.inference_mode():
-        if head is not None:
-            logits = head(host.embed_ids(host.tokenize(texts, card.max_length)))
-        else:
-            renderer: Any = host.renderer
-            trie = build_trie([renderer.answer_ids(label) for label in card.labels])
-            system = (Message("system", card.system),) if card.system else ()
-            prompts = [renderer.prompt((*system, Message("user", text)), card.max_length).ids for text in texts]
-            logits = score_labels(host.module, prompts, trie)
-        probabilities = torch.softmax(logits, dim=1).tolist()
-    found = []
-    for row in probabilities:
-        ranked = tuple(sorted(zip(card.labels, row, strict=True), key=lambda pair: -pair[1]))
-        found.append(Labelled(*ranked[0], ranked))
-    return found

@@ -16,7 +16,8 @@ SEAL = "complete.json"
 
 def seal(folder: Path) -> None:
     """Declare the checkpoint in ``folder`` complete."""
-    digests = {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.name != SEAL}
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != SEAL]
+    digests = {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
     write_text(folder / SEAL, json.dumps(digests, indent=1))
 
 

@@ -19,8 +19,10 @@ from hatrack.core.config import TrainSettings
 from hatrack.core.errors import TrainingError
 from hatrack.training.memory import available_memory, forget_peak, peak_memory, used_memory
 from hatrack.training.objectives.base import Collate, Item, Trainee
+from hatrack.training.processes import processes
+from hatrack.training.share import Share
 
-__all__ = ["Estimate", "estimate", "step_counts"]
+__all__ = ["Estimate", "duration", "estimate", "step_counts"]
 
 _GROWTH = 4  # each trial has so many times the rows of the one before
 _SPARE = 0.95  # of what is free: the system and the libraries move too
@@ -46,7 +48,7 @@ class Estimate:
 
     def __str__(self) -> str:
         memory = f"about {self.peak / 1e9:.1f} GB of memory at most, of {self.free / 1e9:.1f}"
-        return f"{memory}; about {_duration(self.seconds)} at most, {self.steps:,} steps of {self.step:.2g} s"
+        return f"{memory}; about {duration(self.seconds)} at most, {self.steps:,} steps of {self.step:.2g} s"
 
 
 def step_counts(settings: TrainSettings, rows: int) -> tuple[int, int]:
@@ -58,40 +60,49 @@ def step_counts(settings: TrainSettings, rows: int) -> tuple[int, int]:
 def estimate(trainee: Trainee, train: Sequence[Item], validation: Sequence[Item], collate: Collate, settings: TrainSettings) -> Estimate:
     """Run a step on the longest rows and one on rows of middle length; nothing of the run changes by it.
 
+    Of several processes each runs its own share, and those of one machine divide its memory.
+
     Raises:
         TrainingError: the largest batch would not fit into memory.
     """
-    dry = _DryRun(trainee, train, collate, settings)
+    team = processes()
+    share = Share.of(settings, team)
+    team.wait()  # else one would measure what the other takes
+    dry = _DryRun(trainee, train, collate, settings, share, team.local_size)
     with torch.random.fork_rng():  # the run's own random numbers stay where they are (F11)
         peak = dry.peak()
-        seconds = dry.seconds()
+        first, seconds = dry.seconds(), dry.seconds()  # the second time, what frozen blocks gave is kept
     epoch, total = step_counts(settings, len(train))
-    step = seconds * settings.accumulation
-    batches = math.ceil(len(validation) / (2 * settings.batch_size))
+    step = seconds * share.passes
+    batches = math.ceil(len(validation) / (2 * share.rows * share.size))
     validations = math.ceil(settings.epochs * min(settings.evals_per_epoch, epoch))
-    whole = total * step + validations * batches * 2 * seconds * _FORWARD
+    whole = total * step + min(epoch, total) * max(0.0, first - seconds) * settings.accumulation
+    whole += validations * batches * 2 * seconds * _FORWARD
     return Estimate(peak, dry.limit, step, total, whole)
 
 
 class _DryRun:
     """Forward and backward on chosen rows, and what they take."""
 
-    def __init__(self, trainee: Trainee, train: Sequence[Item], collate: Collate, settings: TrainSettings) -> None:
+    def __init__(
+        self, trainee: Trainee, train: Sequence[Item], collate: Collate, settings: TrainSettings, share: Share, local_size: int
+    ) -> None:
         self._trainee = trainee
         self._collate = collate
         self._settings = settings
+        self._share = share
         self._rows = sorted(train, key=lambda item: -len(item.ids))
         # AdamW keeps two numbers for each trained one; gradients are measured
         self._state = 2 * sum(p.numel() * p.element_size() for p in trainee.parameters() if p.requires_grad)
         gc.collect()  # once: a step leaves no circles, and in a process with much in it this takes a second
         forget_peak()
         self._before = used_memory()
-        allowed = settings.memory_gb * 1e9 if settings.memory_gb else self._before + available_memory() * _SPARE
+        allowed = settings.memory_gb * 1e9 if settings.memory_gb else self._before + available_memory() / local_size * _SPARE
         self.limit = allowed
 
     def peak(self) -> float:
         """Of the largest batch, with the optimizer's state."""
-        wanted = min(self._settings.batch_size, len(self._rows))
+        wanted = min(self._share.rows, len(self._rows))
         rows, slope, peak = 1, 0.0, 0.0
         while True:
             forget_peak()
@@ -110,7 +121,7 @@ class _DryRun:
 
     def seconds(self) -> float:
         """Of one batch of typical length."""
-        size = min(self._settings.batch_size, len(self._rows))
+        size = min(self._share.rows, len(self._rows))
         mean = sum(len(item.ids) for item in self._rows) / len(self._rows)
         middle = next((i for i, item in enumerate(self._rows) if len(item.ids) <= mean), 0)
         start = max(0, min(middle - size // 2, len(self._rows) - size))
@@ -133,13 +144,14 @@ class _DryRun:
 
     def _too_large(self, peak: float, slope: float, rows: int) -> TrainingError:
         settings = self._settings
-        wanted = min(settings.batch_size, len(self._rows))
+        wanted = min(self._share.rows, len(self._rows))
         need = peak + slope * (wanted - rows) + self._state
         fits = [n for n in range(1, wanted) if peak + slope * (n - rows) + self._state <= self.limit]
         size = max((n for n in fits if wanted % n == 0), default=0)
         longest = len(self._rows[0].ids)
         if size:
-            fix = f"set train.batch_size: {size} and train.accumulation: {settings.accumulation * wanted // size}; the loss stays the same"
+            passes = self._share.passes * self._share.size * wanted // size
+            fix = f"set train.batch_size: {size} and train.accumulation: {passes}; the loss stays the same"
         else:
             shorter = max(8, longest // 2)
             fix = f"set train.max_length: {shorter}, or adapt fewer blocks (last_layers), or load the base in 4 bits (method: qlora)"
@@ -151,7 +163,8 @@ class _DryRun:
         )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, for people."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

@@ -12,7 +12,7 @@ from hatrack.core.errors import TargetsNotFound
 from hatrack.models.loading import BaseModelFiles
 from hatrack.training.methods.base import METHODS, Traits
 
-__all__ = ["Footprint", "footprints"]
+__all__ = ["Footprint", "bare_layout", "footprints"]
 
 _FULL = 4  # bytes of a weight in full precision
 _TRAINED = 16  # bytes of a trained one: itself, its gradient, and Adam's two moments
@@ -41,7 +41,7 @@ def footprints(files: BaseModelFiles | None) -> list[Footprint]:
         method = METHODS.get(name)()
         trained = memory = None
         if files is not None and files.kind in method.traits.kinds:
-            base = _layout(files)
+            base = bare_layout(files)
             held = _bytes_held(base, method.traits.trained_on == "nf4")
             try:
                 trained = method.apply(base, method.options(), files.kind)[1].trained
@@ -52,7 +52,8 @@ def footprints(files: BaseModelFiles | None) -> list[Footprint]:
     return found
 
 
-def _layout(files: BaseModelFiles) -> nn.Module:
+def bare_layout(files: BaseModelFiles) -> nn.Module:
+    """The base's modules on the ``meta`` device: shapes without values."""
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
     auto: Any = AutoModelForCausalLM if files.kind == "causal" else AutoModel

@@ -1,10 +1,10 @@
 """The only training loop: ``transformers.Trainer`` with one subclass.
 
-Resume, early stopping, accumulation, mixed precision and, through ``accelerate launch``, several processes are the
-Trainer's own. What is added here:
+Resume, early stopping, accumulation, mixed precision and, through ``accelerate launch``, the wrapping of a model for
+several processes are the Trainer's own. What is added here:
 
 - the loss of a step is the sum over its labels divided by their number over the whole step (F13);
-- rows come in an order that depends on seed and epoch alone (F12);
+- rows come in an order that depends on seed and epoch alone (F12), and are divided between processes step by step;
 - checkpoints hold only what is trained, and count only when sealed;
 - a loss that is NaN or infinite stops training and names the rows.
 """
@@ -15,25 +15,28 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Dataset
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
 
 from hatrack.core.atomic import storage_errors
 from hatrack.core.config import TrainSettings
 from hatrack.core.errors import NonFiniteLoss
 from hatrack.training.checkpoint import latest_sealed, seal
+from hatrack.training.engines import divide_again, save_sharded_optimizer
 from hatrack.training.estimate import step_counts
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
-from hatrack.training.sampler import LengthBuckets
+from hatrack.training.processes import processes
+from hatrack.training.sampler import LengthBuckets, OwnBatches
+from hatrack.training.share import Share
+from hatrack.training.weights import read_trained, write_trained
 
 __all__ = ["Loop", "Rows", "run_loop"]
 
-_STATE = "trained.safetensors"
+MakeOptimizer = Callable[[int], torch.optim.Optimizer | None]
 
 
 class Rows(Dataset[Item]):
@@ -54,35 +57,63 @@ class Loop(Trainer):
 
     loss_is_scaled_for_ga = True  # by compute_loss, over the labels of the whole step
 
-    def __init__(self, trainee: Trainee, args: TrainingArguments, train: Rows, validation: Rows, collate: Collate, **rest: Any) -> None:
-        super().__init__(trainee, args, train_dataset=train, eval_dataset=validation, **rest)
+    def __init__(
+        self,
+        trainee: Trainee,
+        args: TrainingArguments,
+        parts: tuple[Sequence[Item], Sequence[Item]],
+        collate: Collate,
+        share: Share,
+        optimizer: MakeOptimizer,
+        callbacks: list[TrainerCallback],
+    ) -> None:
+        train, validation = (Rows(items) for items in parts)
+        super().__init__(trainee, args, train_dataset=train, eval_dataset=validation, callbacks=callbacks)
+        self._own_optimizer = optimizer
         self._collate = collate
+        self._share = share
+        self._team = processes()
         self._started = 0.0
-        self._tokens = 0
+        self._tokens = 0.0
         self._first_step = 0
-        self._validation_batches = _length_batches(validation.items, args.per_device_eval_batch_size)
+        self._validation_batches = share.deal(_length_batches(validation.items, args.per_device_eval_batch_size))
 
     def get_train_dataloader(self) -> DataLoader[Item]:
         items = self.train_dataset.items  # type: ignore[union-attr]  # always Rows here
-        per_step = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        steps = math.ceil(math.ceil(len(items) / self.args.per_device_train_batch_size) / self.args.gradient_accumulation_steps)
-        order = LengthBuckets([len(i.ids) for i in items], per_step, self.args.seed, lambda: self.state.global_step // steps)
-        loader = DataLoader(Rows(items), batch_size=self.args.per_device_train_batch_size, sampler=order, collate_fn=self._collate)
-        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]  # accelerate is untyped here
+        steps = math.ceil(len(items) / self._share.step)
+        order = LengthBuckets([len(i.ids) for i in items], self._share.step, self.args.seed, lambda: self.state.global_step // steps)
+        # divided by us, not by accelerate, which would fill up the last step of an epoch with rows of the first
+        return DataLoader(Rows(items), batch_sampler=OwnBatches(order, self._share), collate_fn=self._batch)
+
+    def _batch(self, rows: Sequence[Item]) -> dict[str, torch.Tensor]:
+        """A process without rows in a step goes through it with one that does not count: ``rows`` of the batch is empty then."""
+        if rows:
+            return self._collate(rows)
+        items = self.train_dataset.items  # type: ignore[union-attr]  # always Rows here
+        batch = self._collate(items[:1])
+        return {**batch, "rows": batch["rows"][:0]}
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            self.optimizer = self._own_optimizer(self.state.max_steps)
+        return super().create_optimizer(model)
 
     def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
         if not self._started:
             self._started, self._first_step = time.monotonic(), self.state.global_step
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
-        self._tokens += sum(int(batch["attention_mask"].sum()) for batch in batches)
-        count = torch.stack([(batch["labels"] != IGNORED).sum() for batch in batches]).sum().to(device) if batches else None
-        if count is not None and self.args.world_size > 1:
-            count = self.accelerator.gather(count).sum() / self.args.world_size
-        return batches, count
+        counted = [batch for batch in batches if len(batch["rows"])]
+        tokens = sum(int(batch["attention_mask"].sum()) for batch in counted)
+        labels = sum(int((batch["labels"] != IGNORED).sum()) for batch in counted)
+        tokens_of_all, labels_of_all = self._team.total(tokens, labels)
+        self._tokens += tokens_of_all
+        # gradients become the mean over processes, so each divides by its part of all labels
+        return batches, labels_of_all / self._team.size
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         batch = {key: value for key, value in inputs.items() if key != "rows"}
-        loss = model(**batch) / num_items_in_batch
+        counts = len(inputs["rows"]) > 0
+        loss = model(**batch) / num_items_in_batch * counts
         if not torch.isfinite(loss):
             raise self._not_finite("training", loss.item(), inputs["rows"].tolist())
         return (loss, {}) if return_outputs else loss
@@ -102,14 +133,16 @@ class Loop(Trainer):
         total, count = 0.0, 0
         with torch.no_grad():
             for rows in self._validation_batches:
-                batch = self._prepare_inputs(self._collate(rows))
+                batch = self._prepare_inputs(self._batch(rows))
                 batch.pop("rows")
-                loss = float(model(**batch))
+                loss = float(model(**batch)) if rows else float(model(**batch)) * 0
                 if not math.isfinite(loss):
                     raise self._not_finite("validation", loss, [item.row for item in rows])
                 total += loss
-                count += int((batch["labels"] != IGNORED).sum())
-        metrics = {"eval_loss": total / count}
+                count += int((batch["labels"] != IGNORED).sum()) if rows else 0
+        divide_again(model)
+        total, labels = self._team.total(total, count)
+        metrics = {"eval_loss": total / labels}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -125,17 +158,24 @@ class Loop(Trainer):
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         return 0  # the Trainer's estimate assumes one whole causal LM
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         # Only what is trained; the base is on disk already. The Trainer would also pickle its arguments here.
-        folder = Path(output_dir or str(self.args.output_dir))
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: p.detach().contiguous() for name, p in _trained(self.model)}, folder / _STATE)
+        write_trained(self._module, Path(output_dir or str(self.args.output_dir)), write=self.args.should_save)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if self.is_fsdp_enabled:
+            save_sharded_optimizer(self, output_dir)
+        else:
+            super()._save_optimizer_and_scheduler(output_dir)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         run = Path(self._get_output_dir(trial=trial))
         with storage_errors(run):
             super()._save_checkpoint(model, trial)
-            seal(run / f"checkpoint-{self.state.global_step}")
+            self._team.wait()  # each process has its generators' state in there
+            if self._team.main:
+                seal(run / f"checkpoint-{self.state.global_step}")
+        self._team.wait()
 
     def take_over(self, checkpoint: Path) -> bool:
         """Whether training was over at ``checkpoint``, by its epochs or early; then the best weights are taken from disk.
@@ -156,11 +196,12 @@ class Loop(Trainer):
     def _load_best_model(self) -> None:
         self._restore(Path(str(self.state.best_model_checkpoint)))
 
+    @property
+    def _module(self) -> torch.nn.Module:
+        return cast(torch.nn.Module, self.model)
+
     def _restore(self, folder: Path) -> None:
-        state = load_file(folder / _STATE)
-        with torch.no_grad():
-            for name, parameter in _trained(self.model):
-                parameter.copy_(state[name])
+        read_trained(self._module, folder)
 
 
 class _EvaluateAtEnd(TrainerCallback):
@@ -181,7 +222,7 @@ def run_loop(
     collate: Collate,
     run: Path,
     callbacks: Sequence[TrainerCallback],
-    optimizer: Callable[[int], torch.optim.Optimizer | None] = lambda steps: None,
+    optimizer: MakeOptimizer = lambda steps: None,
 ) -> Loop:
     """Train until the epochs are over or validation loss no longer falls; the best weights are in ``trainee`` afterwards.
 
@@ -192,14 +233,16 @@ def run_loop(
         NonFiniteLoss: the loss is NaN or infinite.
         StorageError: a checkpoint cannot be written.
     """
+    team = processes()
+    share = Share.of(settings, team)
     epoch, total = step_counts(settings, len(train))
     every = max(1, math.ceil(epoch / settings.evals_per_epoch))
     arguments = TrainingArguments(
         output_dir=str(run),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size * 2,
-        gradient_accumulation_steps=settings.accumulation,
+        per_device_train_batch_size=share.rows,
+        per_device_eval_batch_size=share.rows * 2,
+        gradient_accumulation_steps=share.passes,
         learning_rate=learning_rate,
         lr_scheduler_type={"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}[settings.schedule],
         warmup_steps=min(math.ceil(settings.warmup * total), total - 1),  # a run of one step must not be all warmup
@@ -223,26 +266,25 @@ def run_loop(
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # the Trainer would divide each batch between all GPUs of a single process
     loop = Loop(
         trainee,
         arguments,
-        Rows(train),
-        Rows(validation),
+        (train, validation),
         collate,
-        optimizers=(optimizer(total), None),
-        callbacks=[_EvaluateAtEnd(), EarlyStoppingCallback(settings.patience), *callbacks],
+        share,
+        optimizer,
+        [_EvaluateAtEnd(), EarlyStoppingCallback(settings.patience), *callbacks],
     )
     for callback in list(loop.callback_handler.callbacks):
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             loop.remove_callback(callback)
-    checkpoint = latest_sealed(run)
+    if team.rank:
+        set_seed(settings.seed + team.rank)  # else dropout would draw the same masks on every process
+    checkpoint = team.from_main(lambda: latest_sealed(run))
     if checkpoint is None or not loop.take_over(checkpoint):
         loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return loop
-
-
-def _trained(model: Any) -> list[tuple[str, torch.nn.Parameter]]:
-    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def _length_batches(items: Sequence[Item], size: int) -> list[list[Item]]:

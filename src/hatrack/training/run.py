@@ -7,48 +7,37 @@ import gc
 import json
 import shutil
 import sys
-import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from rich.console import Console
 from safetensors.torch import save_file
-from transformers import set_seed
 
 from hatrack.core.atomic import STAGING, staged_folder, storage_errors, write_text
 from hatrack.core.config import AdapterConfig
 from hatrack.core.digest import canonical_json
-from hatrack.core.errors import TrainingError
 from hatrack.data.prepare import Prepared
 from hatrack.models.adapters.folder import HEAD, AdapterCard
-from hatrack.models.adapters.probe import PROBE_TOKENS, write_probe
-from hatrack.models.encoder import CosineHead
+from hatrack.models.adapters.probe import write_probe
 from hatrack.models.host import text_template_hash
-from hatrack.models.loading import BaseModelFiles, load_module
+from hatrack.models.loading import BaseModelFiles
 from hatrack.models.render import ChatRenderer
-from hatrack.models.sources.local import Local
 from hatrack.training.curves import CURVES, draw_curves
-from hatrack.training.estimate import estimate
-from hatrack.training.fast.choose import accelerate
-from hatrack.training.fast.dropout import turn_off_dropout
-from hatrack.training.figures import figures_of
+from hatrack.training.engines import check_engine
+from hatrack.training.fit import Plan, base_name, fit
 from hatrack.training.identity import behaviour, run_key
-from hatrack.training.loop import run_loop
-from hatrack.training.memory import forget_peak
-from hatrack.training.methods.base import METHODS, Method, Schedule
-from hatrack.training.objectives.base import OBJECTIVES, Item, Objective
-from hatrack.training.objectives.classify import EncoderTrainee
-from hatrack.training.parent import Parent, check_parent, start_from
-from hatrack.training.progress import EventLog, LiveBar
-from hatrack.training.proof import check_reproduced, outputs, served_outputs
+from hatrack.training.matching import check_fit
+from hatrack.training.methods.base import METHODS
+from hatrack.training.objectives.base import OBJECTIVES
+from hatrack.training.only_one import only_one
+from hatrack.training.parent import Parent, check_parent
+from hatrack.training.processes import processes
+from hatrack.training.proof import check_reproduced, served_outputs
 from hatrack.training.report import REPORT, write_report
-from hatrack.training.stopping import StopAfterStep
-from hatrack.training.trackers import tracking
+from hatrack.training.share import check_share
 
 __all__ = ["TrainedAdapter", "train_adapter"]
 
@@ -75,23 +64,6 @@ class TrainedAdapter:
     template_hash: str
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A run with all its inputs settled."""
-
-    name: str
-    config: AdapterConfig
-    files: BaseModelFiles
-    prepared: Prepared
-    run: Path
-    method: Method
-    objective: Objective
-    options: Any
-    learning_rate: float
-    template_hash: str
-    parent: Parent | None
-
-
 def train_adapter(
     name: str,
     config: AdapterConfig,
@@ -107,35 +79,20 @@ def train_adapter(
         parent: the version that ``config.parent`` names; training starts from its weights.
 
     Raises:
-        TrainingError: the task does not fit the base; the options match nothing; the loss is not finite; another
-            process is at this very run; the parent was trained in another way.
+        TrainingError: task, method and base do not fit; the options match nothing; the loss is not finite; the parent was
+            trained in another way.
+        RunInUse: another process is at this very run.
         AdapterMismatch: the parent belongs to another base or template.
         DataError: rows that would train nothing, or something else than asked.
         StorageError: the run's folder cannot be written.
     """
     method, objective = METHODS.get(config.method)(), OBJECTIVES.get(config.task)()
-    if files.kind != objective.kind:
-        raise TrainingError(
-            f"task {config.task} needs {'an encoder' if objective.kind == 'encoder' else 'a base that generates text'}",
-            given=f"{files.spec} is {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            allowed="classify on an encoder; classify-by-text and instruct on a causal model",
-            fix="set task: classify-by-text" if config.task == "classify" else "set task: classify, or another base",
-        )
-    if files.kind not in method.traits.kinds:
-        fitting = [name for name in METHODS.names() if files.kind in METHODS.get(name).traits.kinds]
-        raise TrainingError(
-            f"method {config.method} makes no sense on {'an encoder' if files.kind == 'encoder' else 'a causal language model'}",
-            given=f"method: {config.method}, base: {files.spec}",
-            allowed=", ".join(fitting),
-            fix="choose another method; `hatrack methods` says what each is for",
-        )
-    if config.task == "prefer" and not method.traits.leaves_base:
-        raise TrainingError(
-            f"method {config.method} has no reference to prefer against: without the adapter its base is another model",
-            given=f"task: prefer, method: {config.method}",
-            allowed=", ".join(name for name in METHODS.names() if METHODS.get(name).traits.leaves_base),
-            fix="set method: lora",
-        )
+    check_fit(config, files)
+    team = processes()
+    check_share(config, team)
+    check_engine()
+    if team.size == 1 and torch.cuda.device_count() > 1:
+        console.print(f"{name}: {torch.cuda.device_count()} GPUs are here, one is used; docs/distributed.md says how to use all")
     options = method.options.model_validate(config.options)
     rate = config.train.learning_rate or method.learning_rate(files.kind) * objective.rate_scale
     acts = behaviour(config, prepared.labels, rate, options.model_dump(mode="json"), parent)
@@ -143,33 +100,28 @@ def train_adapter(
     run = runs / run_key(name, files.fingerprint, template, prepared.record.digest, acts)
     if parent is not None:
         check_parent(parent, config, acts["options"], files, template)
-    plan = _Plan(name, config, files, prepared, run, method, objective, options, rate, template, parent)
-    with storage_errors(run):
+    plan = Plan(name, config, files, prepared, run, method, objective, options, rate, template, parent)
+    with storage_errors(run), team.watched():
         run.mkdir(parents=True, exist_ok=True)
-        with _only_one(run):
-            if (run / ADAPTER).is_dir():  # renamed into place when whole
+        with only_one(run) if team.main else contextlib.nullcontext():
+            if team.from_main((run / ADAPTER).is_dir):  # renamed into place when whole
                 console.print(f"{name}: this very run is finished already; its adapter is used (remove {run} to train again)")
             else:
                 _train(plan, console)
-            _tidy(plan)
+            if team.main:
+                _tidy(plan)
+            team.wait()
     statistics = json.loads((run / ADAPTER / _STATISTICS).read_text(encoding="utf-8"))
     return TrainedAdapter(run / ADAPTER, run, acts, statistics["figures"], statistics["libraries"], template)
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What remains of a training when the model is gone: probe inputs, the base's and the adapter's outputs, the head."""
-
-    inputs: list[tuple[int, ...]]
-    before: torch.Tensor
-    after: torch.Tensor
-    head: CosineHead | None
-    figures: dict[str, float]
-
-
-def _train(plan: _Plan, console: Console) -> None:
+def _train(plan: Plan, console: Console) -> None:
+    """All processes train; the main one writes and proves the adapter."""
+    if not processes().main:
+        fit(plan, None, console)
+        return
     with staged_folder(plan.run / ADAPTER) as folder:
-        outcome = _fit(plan, folder, console)
+        outcome = fit(plan, folder, console)
         head = outcome.head
         if sum(path.stat().st_size for path in plan.files.folder.glob("*.safetensors")) > _LARGE:
             gc.collect()  # the trained model hangs in circles; two large bases at once may be one too many
@@ -186,60 +138,7 @@ def _train(plan: _Plan, console: Console) -> None:
         write_text(folder / _STATISTICS, canonical_json({"figures": outcome.figures, "libraries": _libraries()}))
 
 
-def _fit(plan: _Plan, folder: Path, console: Console) -> _Outcome:
-    """Train, and write the adapter's weights and config into ``folder``."""
-    settings, objective, method = plan.config.train, plan.objective, plan.method
-    base: Any = load_module(plan.files)
-    if settings.base_dropout == "off":
-        turn_off_dropout(base)
-    train, validation = objective.items(plan.prepared, plan.config, plan.files)
-    inputs = [item.ids[:PROBE_TOKENS] for item in train[:2]]
-    before = outputs(base, inputs, plan.files.kind)
-    set_seed(settings.seed)  # before the first random number of the adapter (F11)
-    adapted, coverage = method.apply(base, plan.options, plan.files.kind)
-    if plan.parent is not None:
-        start_from(adapted, plan.parent)
-    console.print(f"{plan.name}: training {coverage}")
-    trainee = objective.trainee(base, adapted, plan.prepared, plan.config, train)
-    train, validation = trainee.begin(train), trainee.begin(validation)
-    pad = int(plan.files.tokenizer.pad_token_id or 0)
-
-    def collate(rows: Sequence[Item]) -> dict[str, torch.Tensor]:
-        return objective.collate(rows, pad)
-
-    def optimizer(steps: int) -> torch.optim.Optimizer | None:
-        return method.optimizer(adapted, trainee, plan.options, Schedule(plan.learning_rate, settings.weight_decay, steps))
-
-    bar = LiveBar(plan.name, console)
-    start = time.monotonic()
-    home = plan.run.parent.with_name("cache") / "hidden"
-    stop = StopAfterStep()
-    try:
-        with stop.listening(), tracking(settings.report_to, plan.run):
-            rows = [*train, *validation]
-            found = accelerate(trainee, base, adapted, rows, collate, settings.fast, home, plan.files.fingerprint, bar.before)
-            console.print(f"{plan.name}: fast: {found}")
-            expected = estimate(trainee, train, validation, collate, settings)
-            console.print(f"{plan.name}: {expected}")
-            spent = time.monotonic() - start
-            forget_peak()
-            watchers = [bar, EventLog(plan.run), stop]
-            loop = run_loop(trainee, settings, plan.learning_rate, train, validation, collate, plan.run, watchers, optimizer)
-    finally:
-        bar.close()
-    figures = {
-        **figures_of(loop.state, train, time.monotonic() - start),
-        "expected_seconds": round(spent + expected.seconds, 2),
-        "expected_rss_mb": round(expected.peak / 2**20, 1),
-        "trained_parameters": float(coverage.trained),
-    }
-    trainee.eval()
-    method.export(adapted, folder, _base_name(plan.files.spec))
-    head = trainee.head if isinstance(trainee, EncoderTrainee) else None
-    return _Outcome(inputs, before, outputs(adapted, inputs, plan.files.kind), head, figures)
-
-
-def _card(plan: _Plan, head_scale: float | None) -> AdapterCard:
+def _card(plan: Plan, head_scale: float | None) -> AdapterCard:
     return AdapterCard(
         task=plan.config.task,
         method=plan.config.method,
@@ -254,29 +153,9 @@ def _card(plan: _Plan, head_scale: float | None) -> AdapterCard:
     )
 
 
-@contextlib.contextmanager
-def _only_one(run: Path) -> Iterator[None]:
-    """Two processes at one run would delete each other's checkpoints.
-
-    Raises:
-        TrainingError: another process is at it.
-    """
-    lock = FileLock(run.with_name(f".{run.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TrainingError(
-            "another process is training this very run", given=str(run), fix="wait for it, or stop it; the run then goes on where it was"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _tidy(plan: _Plan) -> None:
+def _tidy(plan: Plan) -> None:
     """What a finished run does not need goes, also what a kill at the very end left behind."""
-    title = f"{plan.name}: {plan.config.method} on {_base_name(plan.files.spec)}"
+    title = f"{plan.name}: {plan.config.method} on {base_name(plan.files.spec)}"
     if not (plan.run / CURVES).is_file():
         draw_curves(plan.run, title)
     if not (plan.run / REPORT).is_file():
@@ -290,8 +169,3 @@ def _tidy(plan: _Plan) -> None:
 def _libraries() -> dict[str, str]:
     versions = {name: version(name) for name in ("torch", "transformers", "peft", "safetensors", "hatrack")}
     return versions | {"python": sys.version.split()[0], "threads": str(torch.get_num_threads())}
-
-
-def _base_name(spec: str) -> str:
-    """A base in a folder goes by the folder's name: its path would make the digest another one on every machine (F11)."""
-    return Path(spec).name if Local().claims(spec) else spec

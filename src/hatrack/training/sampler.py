@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from torch.utils.data import Sampler
 
-__all__ = ["LengthBuckets"]
+from hatrack.training.share import Share
+
+__all__ = ["LengthBuckets", "OwnBatches"]
 
 _POOL = 50  # batches in which lengths are sorted: little padding, and still another company for each row every epoch
 
@@ -44,3 +46,17 @@ class LengthBuckets(Sampler[int]):
         rng.shuffle(whole)
         for batch in [*whole, *rest]:  # a short batch last, else every batch behind it would be cut elsewhere
             yield from batch
+
+
+class OwnBatches(Sampler[list[int]]):
+    """The batches of row numbers that are one process's share of ``order``; an empty one where a last step has too few rows."""
+
+    def __init__(self, order: LengthBuckets, share: Share) -> None:
+        self._order = order
+        self._share = share
+
+    def __len__(self) -> int:
+        return len(self._share.cut(range(len(self._order))))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        yield from self._share.cut(list(self._order))

@@ -13,9 +13,11 @@ from hatrack.core.errors import ConfigError
 from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.core.names import closest
 from hatrack.core.project import Project
+from hatrack.data.leaving import check_leaving
 from hatrack.data.prepare import Prepared, prepare
 from hatrack.data.tools import Tools
 from hatrack.evaluation.compare import evaluate_adapter
+from hatrack.models.backends.hosted import open_hosted
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.registry.manifest import build_manifest
@@ -23,7 +25,8 @@ from hatrack.registry.promote import promote
 from hatrack.registry.store import CHAMPION, Registry
 from hatrack.training.methods.base import option_model
 from hatrack.training.parent import Parent
-from hatrack.training.run import train_adapter
+from hatrack.training.processes import processes
+from hatrack.training.run import TrainedAdapter, train_adapter
 from hatrack.workflows.step_bar import StepBar
 
 __all__ = ["Workbench", "adapt"]
@@ -49,8 +52,11 @@ class Workbench:
         """
         config = read_config(root, option_model)
         project = Project(root.absolute())
-        files = open_base(project.base_spec(config.base), report=lambda line: console.print(f"[dim]{line}[/dim]"))
-        return cls(project, config, Registry(project), console, files)
+        team = processes()
+        team.check_folder(project.state)
+        with team.first():
+            files = open_base(project.base_spec(config.base), report=lambda line: console.print(f"[dim]{line}[/dim]"))
+            return cls(project, config, Registry(project), console, files)
 
     def adapter(self, name: str) -> AdapterConfig:
         """The config of one adapter.
@@ -73,7 +79,7 @@ class Workbench:
         """Read, check and split the data of one adapter."""
         config, rejects = self.adapter(name), self.project.rejects / f"{name}.jsonl"
         tools = Tools(lambda line: self.console.print(f"[dim]{line}[/dim]"))
-        with StepBar(name, self.console) as bar:
+        with processes().first(), StepBar(name, self.console) as bar:
             prepared = prepare(config, self.project.root, rejects, progress=bar.update, tools=tools)
         for note in prepared.notes:
             self.console.print(f"[yellow]{name}: {note}[/yellow]")
@@ -91,10 +97,19 @@ class Workbench:
         manifest = self.registry.resolve(reference)
         return Parent(manifest, self.registry.folder(manifest))
 
-    def train(self, name: str, prepared: Prepared) -> Manifest:
-        """Train and register a version; the same digest is registered once."""
-        parent = self.parent(name)
-        trained = train_adapter(name, self.adapter(name), self.files, prepared, self.project.runs, self.console, parent)
+    def train(self, name: str, prepared: Prepared, config: AdapterConfig | None = None) -> Manifest:
+        """Train and register a version, by ``config`` if not by hatrack.yaml; the same digest is registered once.
+
+        Of several processes the main one registers.
+        """
+        team = processes()
+        with team.first():
+            parent = self.parent(name)
+        chosen = config or self.adapter(name)
+        trained = train_adapter(name, chosen, self.files, prepared, self.project.runs, self.console, parent)
+        return team.from_main(lambda: self._register(name, prepared, trained, parent))
+
+    def _register(self, name: str, prepared: Prepared, trained: TrainedAdapter, parent: Parent | None) -> Manifest:
         manifest = build_manifest(
             self.registry,
             name,
@@ -122,10 +137,15 @@ class Workbench:
 
     def measure(self, manifest: Manifest, prepared: Prepared) -> EvalReport:
         """Measure a version against the base, and the parent it was trained on from; the report is not kept."""
+        hosted = open_hosted(self.registry.files(manifest)) if manifest.hosted else None
+        if hosted is not None:
+            settings = self.config.provider
+            permitted = settings is not None and settings.personal_data == "send"
+            check_leaving(self.adapter(manifest.name), prepared, hosted.backend.host, permitted=permitted)
         if self.host is None:
             self.host = ModelHost(self.files)
         parent = self.registry.find(manifest.config["parent"]) if "parent" in manifest.config else None
-        for version in filter(None, (manifest, parent)):
+        for version in filter(None, (manifest if hosted is None else None, parent)):
             if version.digest not in self.host.adapters:
                 self.host.attach(version.digest, self.registry.folder(version))
         return evaluate_adapter(
@@ -139,6 +159,7 @@ class Workbench:
             manifest.seed,
             lambda line: self.console.print(f"[dim]{manifest.name}: {line}[/dim]"),
             parent.digest if parent else None,
+            hosted,
         )
 
 

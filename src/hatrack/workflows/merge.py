@@ -14,7 +14,7 @@ from hatrack.core.atomic import STAGING, storage_errors
 from hatrack.core.digest import canonical_json, sha256_json
 from hatrack.core.errors import AdapterBroken, AdapterMismatch, ConfigError
 from hatrack.core.lineage import DataRecord, EvalReport, Manifest
-from hatrack.core.names import BASE, NAME_RULE, valid_name
+from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
 from hatrack.models.adapters.folder import CONFIG, PROBE, AdapterCard, read_card, read_tensors
 from hatrack.models.adapters.lora import LoraWeights, read_lora
 from hatrack.models.adapters.probe import verify_probe, write_probe
@@ -142,8 +142,8 @@ def re_evaluate(bench: Workbench, manifest: Manifest) -> dict[str, tuple[EvalRep
 
 def _check_request(request: MergeRequest, merger: Merger) -> None:
     faults = []
-    if not valid_name(request.name) or request.name == BASE:
-        faults.append(f"the new name must have the form {NAME_RULE} and not be 'base' (given: {request.name!r})")
+    if not valid_name(request.name) or request.name in (AUTO, BASE):
+        faults.append(f"the new name must have the form {NAME_RULE} and not be 'base' or 'auto' (given: {request.name!r})")
     if len({reference for reference, _ in request.parts}) < len(request.parts) or not request.parts:
         faults.append("name each adapter once, and at least one")
     if request.rank is not None and (not merger.takes_rank or request.rank < 1):
@@ -181,7 +181,7 @@ def _check_fit(bench: Workbench, parts: Sequence[_Part]) -> None:
             ("base model", card.base_fingerprint[:12], bench.files.fingerprint[:12]),
             ("chat template", card.template_hash[:12], template[:12]),
             ("task", card.task, first.task),
-            ("system prompt", card.system, first.system),
+            ("system prompt", card.system or "none", first.system or "none"),
             ("answer schema", canonical_json(card.answer_schema), canonical_json(first.answer_schema)),
         ):
             if its != wanted:

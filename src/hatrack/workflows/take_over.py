@@ -29,14 +29,16 @@ def take_over(path: Path, root: Path, console: Console, *, accept: bool) -> None
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("the Axolotl config cannot be read", given=f"{path}: {error}") from error
+        raise ConfigError(
+            "the Axolotl config cannot be read", given=f"{path}: {error}", allowed="a config.yml that `axolotl train` takes"
+        ) from error
     config, unmatched = convert(text)
     decides = [one for one in unmatched if one.decides]
     for one in unmatched:
         console.print(f"[{'yellow' if one.decides else 'dim'}]{path.name}: {one.key}: {one.reason}[/]")
     if decides and not accept:
         raise ConfigError(
-            f"{len(decides)} keys of {path.name} have no counterpart; another model would be trained",
+            f"keys of {path.name} have no counterpart; another model would be trained",
             faults=tuple(f"{one.key}: {one.reason}" for one in decides),
             fix="remove or change them, or accept the differences with --accept",
         )

@@ -56,12 +56,12 @@ def test_a_second_run_uses_what_the_first_has_kept(tmp_path):
     speed_up(trainee, items, tmp_path)
     [file] = files_of(tmp_path)
     before = file.stat().st_mtime_ns
-    expected = float(trainee.loss_sum(batch_of(trainee, items)))
+    expected = trainee.loss_sum(batch_of(trainee, items)).item()
     again, _ = causal("Llama")
     speed_up(again, items, tmp_path)
     assert files_of(tmp_path) == [file]
     assert file.stat().st_mtime_ns == before
-    assert float(again.loss_sum(batch_of(again, items))) == expected
+    assert again.loss_sum(batch_of(again, items)).item() == expected
 
 
 def test_F15_other_rows_and_another_base_are_other_files(tmp_path):
@@ -88,9 +88,9 @@ def test_F15_states_of_the_same_base_loaded_in_another_way_are_not_believed(tmp_
     found = speed_up(other, items, tmp_path)
     assert found.used == ["3 of 4 blocks computed once (0 MB on disk)"]
     batch = batch_of(other, items)
-    quick = float(other.loss_sum(batch))
+    quick = other.loss_sum(batch).item()
     other.fast = None
-    assert quick == pytest.approx(float(other.loss_sum(batch)), rel=1e-5)
+    assert quick == pytest.approx(other.loss_sum(batch).item(), rel=1e-5)
 
 
 def test_states_that_became_too_few_are_computed_again(tmp_path):

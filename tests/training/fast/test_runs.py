@@ -11,7 +11,7 @@ from conftest import label_rows
 from hatrack.training.progress import LiveBar
 from tiny_training import open_pieces, silent, train, train_and_register
 
-OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off"}
+OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off", "fused": "off"}
 # 6 steps an epoch, a checkpoint after every third
 RUN = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2, "patience": 9, "base_dropout": "off", "max_length": 128}
 ROWS = label_rows(60, ("red", "green as the river and the tree", "blue"))
@@ -56,6 +56,18 @@ def test_fast_and_plain_runs_end_with_the_same_adapter(make_project, task, accum
     assert any((tensor - start[name]).norm() > 0.05 * tensor.norm() for name, tensor in plain.items()), "something was learned"
 
 
+@pytest.mark.parametrize("loss", ["dpo", "kto"])
+def test_states_of_both_answers_of_a_pair_are_kept_and_change_nothing(make_project, loss):
+    pairs = [{"prompt": r["text"], "chosen": f"it is {r['label']}", "rejected": "one two three four"} for r in label_rows(40)]
+    train_pairs = {"last_layers": 1, "preference": {"loss": loss}}
+    found = {}
+    for folder, fast in (("plain", OFF), ("quick", {"prefix_cache": "on"})):
+        project = make_project("prefer", pairs, folder=folder, train={**RUN, "learning_rate": 0.01, "fast": fast}, **train_pairs)
+        found[folder] = load_file(train(project).folder / "adapter_model.safetensors")
+    for name, tensor in found["plain"].items():
+        assert (tensor - found["quick"][name]).norm() <= 2e-4 * tensor.norm(), name
+
+
 @BOTH
 @pytest.mark.parametrize("step", [2, 8])
 @pytest.mark.parametrize("kept", [True, False])
@@ -89,7 +101,7 @@ def test_the_run_says_what_it_uses(make_project):
     console = silent()
     open_pieces(project_of(make_project, "classify-by-text", "it")).train(console)
     lines = console.file.getvalue()
-    assert "first: fast: no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only" in lines
+    assert "first: fast: no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only, adapters fused" in lines
 
 
 def test_dropout_of_the_base_is_kept_unless_it_is_turned_off(make_project):

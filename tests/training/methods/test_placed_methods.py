@@ -13,7 +13,9 @@ from transformers import AutoModel, AutoModelForCausalLM
 
 from conftest import make_causal
 from hatrack.core.errors import TargetsNotFound
+from hatrack.models.adapters.delta import held_by
 from hatrack.models.causal import last_logits
+from hatrack.models.delta.parameters import read_record, restore_parameters
 from hatrack.models.encoder import embed, pad_right
 from hatrack.training.methods.base import METHODS
 from hatrack.training.methods.places import find_blocks
@@ -46,6 +48,13 @@ def written(name, adapted, folder):
     return json.loads((folder / "adapter_config.json").read_text()), load_file(folder / "adapter_model.safetensors")
 
 
+def restored(name, adapted, base, folder):
+    """The changed parameters, out of the difference that is stored."""
+    written(name, adapted, folder)
+    path = folder / "adapter_model.safetensors"
+    return restore_parameters(path, read_record(path), held_by(base))
+
+
 @pytest.mark.parametrize("name", AT_THE_BASE)
 def test_training_starts_at_the_base(llama, bert, name):
     causal, encoder = last_logits(llama, PROMPTS), embed(bert, *pad_right(PROMPTS, 0))
@@ -72,7 +81,7 @@ def test_bitfit_gives_biases_to_a_base_that_has_none(llama, tmp_path):
     adapted, coverage = apply("bitfit", llama, "causal", target_modules=("q_proj",), last_layers=2)
     assert coverage.targets == {"q_proj": 2}
     assert coverage.trained == 2 * 48
-    _, tensors = written("bitfit", adapted, tmp_path)
+    tensors = restored("bitfit", adapted, llama, tmp_path)
     assert set(tensors) == {f"model.layers.{i}.self_attn.q_proj.bias" for i in (1, 2)}
     assert all(not tensor.any() for tensor in tensors.values())
 
@@ -96,7 +105,7 @@ def test_full_trains_all_weights_and_tied_ones_once(llama, tmp_path):
     every = sum(p.numel() for p in llama.parameters())
     adapted, coverage = apply("full", llama, "causal")
     assert coverage.trained == every
-    _, tensors = written("full", adapted, tmp_path)
+    tensors = restored("full", adapted, llama, tmp_path)
     assert sum(t.numel() for t in tensors.values()) == every
     assert "lm_head.weight" not in tensors
     assert adapted.placed["lm_head"].weight is adapted.placed["model.embed_tokens"].weight, "the head moves with the embeddings"

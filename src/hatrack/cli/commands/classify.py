@@ -32,7 +32,8 @@ def run(
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
         for (number, text), found in zip(part, assistant.classify([text for _, text in part], adapter), strict=True):
-            row = {"row": number, "label": found.label, "probability": round(found.probability, 4), "text": text}
+            probability = None if found.probability is None else round(found.probability, 4)
+            row = {"row": number, "label": found.label, "probability": probability, "text": text}
             lines.append(json_module.dumps(row, ensure_ascii=False))
     if output is None:
         for line in lines:

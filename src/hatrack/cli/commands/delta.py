@@ -22,14 +22,17 @@ class Action(StrEnum):
 def run(
     action: Annotated[Action, typer.Argument(help="make it, apply it, or verify that it restores what it should.")],
     base: Annotated[str, typer.Argument(help="The base model: bundled/NAME, a hub id, or a path.")],
-    file: Annotated[Path, typer.Argument(help="The delta: NAME.safetensors; make writes it.")],
+    file: Annotated[Path, typer.Argument(help="The delta, which make writes; or the weights of a full adapter.")],
     folder: Annotated[Path | None, typer.Argument(help="The tuned model: make reads it, apply writes it.")] = None,
     rank_energy: Annotated[float | None, typer.Option(help="make: keep this share of each difference (0.99); default: exact.")] = None,
     json: JsonOption = False,
 ) -> None:
     from hatrack.core.errors import ConfigError
+    from hatrack.models.delta.parameters import ParameterDelta
+    from hatrack.models.delta.record import Delta
     from hatrack.models.loading import open_base
     from hatrack.registry.delta import apply_delta, make_delta, verify_delta
+    from hatrack.registry.tuned import apply_adapter, is_adapter, verify_adapter
 
     if (folder is None) != (action is Action.verify):
         raise ConfigError(
@@ -39,12 +42,13 @@ def run(
         )
     console = progress_console()
     files = open_base(base, report=lambda line: console.print(f"[dim]{line}[/dim]"))
-    if folder is None:
-        delta = verify_delta(files, file)
-    elif action is Action.make:
+    delta: Delta | ParameterDelta
+    if action is Action.make and folder is not None:
         delta = make_delta(files, folder, file, rank_energy)
+    elif is_adapter(file):
+        delta = verify_adapter(files, file) if folder is None else apply_adapter(files, file, folder)
     else:
-        delta = apply_delta(files, file, folder)
+        delta = verify_delta(files, file) if folder is None else apply_delta(files, file, folder)
     if json:
         print_json(delta.model_dump(mode="json"))
         return
@@ -53,6 +57,6 @@ def run(
     console = result_console()
     console.print(f"{file.name}: {said}; {quality}")
     console.print(f"  {delta.bytes_coded:,} bytes for {delta.bytes_tuned:,} ({delta.bytes_coded / max(delta.bytes_tuned, 1):.1%})")
-    console.print(f"  base {delta.base[:12]}, restores {delta.fingerprint[:12]}")
-    if delta.left_out:
+    console.print(f"  base {files.fingerprint[:12]}, restores {delta.fingerprint[:12]}")
+    if isinstance(delta, Delta) and delta.left_out:
         console.print(f"  not part of a model, left out: {', '.join(delta.left_out)}", style="yellow")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
 
+if TYPE_CHECKING:
+    from hatrack.core.lineage import Manifest
+    from hatrack.workflows.adapt import Workbench
+
 
 def run(
     reference: Annotated[str, typer.Argument(help="NAME (its newest version) or NAME@VERSION.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Measure what serving in 8 bits changes, and keep that with the version.")] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
@@ -20,6 +25,9 @@ def run(
 
     bench = Workbench.open(project, progress_console())
     manifest = bench.registry.resolve(reference if "@" in reference else f"{reference}@latest")
+    if int8:
+        _int8(bench, manifest, json=json)
+        return
     report = bench.evaluate(manifest, bench.prepare(manifest.name), again=True)
     if json:
         print_json(report.model_dump(mode="json"))
@@ -36,3 +44,23 @@ def run(
         )
         console.print(next_step, style="green" if report.passed else "red")
     raise typer.Exit(0 if report.passed else 1)
+
+
+def _int8(bench: Workbench, manifest: Manifest, *, json: bool) -> None:
+    from hatrack.workflows.precision import measure_int8
+
+    record = measure_int8(bench, manifest, bench.prepare(manifest.name))
+    if json:
+        print_json(record.model_dump(mode="json"))
+        return
+    limit = bench.config.serve.max_int8_loss
+    kept = record.loss <= limit
+    console = result_console()
+    console.print(
+        f"{manifest.name}@{manifest.version} on {record.rows} test rows: {record.metric} {record.full:.3f} in full precision, "
+        f"{record.int8:.3f} in 8 bits (95 % interval of the change {record.low:+.3f} to {record.high:+.3f}); "
+        f"{record.same:.0%} of the answers are the same",
+        soft_wrap=True,
+    )
+    verdict = "served in 8 bits" if kept else "served in full precision, one adapter at a time"
+    console.print(f"  {verdict}: the limit is a loss of {limit:g} (serve.max_int8_loss)", style="green" if kept else "yellow")

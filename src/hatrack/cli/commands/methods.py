@@ -34,7 +34,8 @@ def run(
     console.print(_table(found, f"on {files.spec}" if files else "", console.width))
     console.print(
         "memory: base, trained parameters, gradients and optimizer; activations come on top.\n"
-        "merge: can be added into the base. mix: different adapters in one batch. 4-bit: learns on a 4-bit base."
+        "merge: can be added into the base. mix: different adapters in one batch. 4-bit: learns on a 4-bit base.\n"
+        "Elsewhere: `hatrack train NAME --provider openai` fine-tunes a hosted model, whatever `method` says; see docs/hosted.md."
     )
 
 

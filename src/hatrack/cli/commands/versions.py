@@ -18,6 +18,7 @@ def run(
     from rich.table import Table
 
     from hatrack.core.config_file import read_config
+    from hatrack.core.config_provider import host_of
     from hatrack.core.project import Project
     from hatrack.registry.store import Registry
 
@@ -46,7 +47,7 @@ def run(
             f"{manifest.name}@{manifest.version}",
             ", ".join(named),
             manifest.config["task"],
-            manifest.config["method"],
+            manifest.config["method"] + (f" at {host_of(manifest.hosted.base_url)}" if manifest.hosted else ""),
             f"{report.metric} {report.system('adapter').scores[report.metric].value:.3f}" if report else "not evaluated",
             f"{gain.difference:+.3f} ({gain.interval.low:+.3f} to {gain.interval.high:+.3f})" if gain else "",
             f"{manifest.data.rows['train']:,}",

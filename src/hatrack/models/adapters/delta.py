@@ -9,16 +9,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from hatrack.core.errors import AdapterBroken
-from hatrack.models.adapters.folder import WEIGHTS, Allowed, foreign, read_config, read_tensors
+from hatrack.models.adapters.folder import WEIGHTS, Allowed, foreign, read_config, read_tensors, write_config
 from hatrack.models.adapters.lora import PREFIX
 from hatrack.models.adapters.switch import Variant, find, unwrap
+from hatrack.models.delta.parameters import Held, ParameterDelta, read_record, restore_parameters, write_parameters
 
-__all__ = ["Replaced", "fit_delta", "fit_norms", "owners", "replacements"]
+__all__ = ["Replaced", "fit_delta", "fit_norms", "held_by", "owners", "replacements", "write_delta"]
 
 _NORM = ".ln_tuning_layers."  # where PEFT's LN tuning keeps the twin of a norm
 
@@ -78,7 +80,31 @@ def fit_delta(folder: Path, root: nn.Module) -> dict[str, Variant]:
     """The form ``delta``: see ``hatrack.models.adapters.base``."""
     allowed: Allowed = {"peft_type": ("DELTA",)}
     read_config(folder, allowed, "changed parameters of the base")
-    return _fitted(folder, root, read_tensors(folder / WEIGHTS))
+    record = read_record(folder / WEIGHTS)
+    if record is None:  # whole parameters, as other tools write them
+        return _fitted(folder, root, read_tensors(folder / WEIGHTS))
+    changed = restore_parameters(folder / WEIGHTS, record, held_by(root))
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in changed.values()):
+        raise foreign(folder, "NaN or infinity", "finite numbers")
+    return _fitted(folder, root, changed)
+
+
+def write_delta(
+    folder: Path, config: Mapping[str, Any], root: nn.Module, changed: Mapping[str, torch.Tensor], rank_energy: float | None = None
+) -> ParameterDelta:
+    """Write an adapter of the form ``delta`` for the base in ``root``: config, and the differences to its parameters."""
+    write_config(folder, config)
+    return write_parameters(folder / WEIGHTS, held_by(root), changed, rank_energy)
+
+
+def held_by(root: nn.Module) -> Held:
+    """The base's own parameters by name, whatever switches stand in it."""
+
+    def held(name: str) -> torch.Tensor | None:
+        path, _, own = name.rpartition(".")
+        return unwrap(find(root, path))._parameters.get(own)
+
+    return held
 
 
 def fit_norms(folder: Path, root: nn.Module) -> dict[str, Variant]:

@@ -1,6 +1,6 @@
 """The files of one adapter, as PEFT lays them out, plus what Hatrack needs to use it without its project.
 
-adapter_model.safetensors   the trained tensors, PEFT's names where PEFT knows the form
+adapter_model.safetensors   the trained tensors, PEFT's names where PEFT knows the form; changed parameters as differences to the base
 adapter_config.json         PEFT's config, or one like it; keys that its form does not know are refused (F22)
 head.safetensors            encoder classifiers only: the class vectors
 hatrack.json                task, labels, system prompt, template hash, base fingerprint
@@ -39,6 +39,7 @@ __all__ = [
     "read_json",
     "read_tensors",
     "write_adapter",
+    "write_config",
 ]
 
 WEIGHTS = "adapter_model.safetensors"
@@ -149,6 +150,11 @@ def write_adapter(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
     from safetensors.torch import save_file
 
     save_file({key: tensor.detach().contiguous() for key, tensor in sorted(tensors.items())}, folder / WEIGHTS)
+    write_config(folder, config)
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write an adapter's config alone."""
     (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
 
 

@@ -7,12 +7,11 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
-from hatrack.models.delta.coding import FLOATS, LowRank, decode_difference, decode_low_rank, unpack
-from hatrack.models.delta.encode import as_tensor, base_tensors
+from hatrack.models.delta.coding import unpack
+from hatrack.models.delta.encode import base_tensors, like
 from hatrack.models.delta.record import Delta, Part
-from hatrack.models.delta.tensor_file import Entry, TensorFile, entries
+from hatrack.models.delta.tensor_file import entries
+from hatrack.models.delta.tensors import decode_tensor
 from hatrack.models.loading import BaseModelFiles
 
 __all__ = ["restore_model"]
@@ -31,7 +30,8 @@ def restore_model(base: BaseModelFiles, delta: Delta, part: Callable[[str], Part
             with (folder / name).open("wb") as stream:
                 stream.write(header)
                 for entry in entries(header, name):
-                    stream.write(_bytes(f"{name}/{entry.name}", entry, codings[entry.name], known, delta, part))
+                    key = f"{name}/{entry.name}"
+                    stream.write(decode_tensor(key, entry, codings[entry.name], like(entry, known), delta.scales, part))
         for name in delta.files:
             if name in delta.plain:
                 (folder / name).write_bytes(unpack(part(f"plain/{name}")))
@@ -39,19 +39,3 @@ def restore_model(base: BaseModelFiles, delta: Delta, part: Callable[[str], Part
                 shutil.copyfile(base.folder / name, folder / name)
     except (zlib.error, FileNotFoundError) as error:
         raise ValueError(f"{name}: {error}") from error
-
-
-def _bytes(
-    key: str, entry: Entry, coding: str, known: dict[str, tuple[TensorFile, Entry]], delta: Delta, part: Callable[[str], Part]
-) -> bytes:
-    if coding == "whole":
-        return unpack(part(f"data/{key}"))
-    file, own = known[entry.name]
-    base = file.data(own)
-    if coding == "same":
-        return base.tobytes()
-    if coding == "difference":
-        return decode_difference(base, part(f"data/{key}"), entry.width)
-    factors = LowRank(torch.from_numpy(part(f"left/{key}")), torch.from_numpy(part(f"right/{key}")), delta.scales[key])
-    restored = decode_low_rank(as_tensor(base, entry), factors)
-    return restored.to(FLOATS[entry.dtype]).contiguous().view(torch.uint8).numpy().tobytes()

@@ -163,7 +163,7 @@ class _Weights:
         self._folder = files.folder
         self._files: dict[str, Any] = {}
         for path in sorted(files.folder.glob("*.safetensors")):
-            opened = safe_open(str(path), framework="pt")
+            opened: Any = safe_open(str(path), framework="pt")
             for name in opened.keys():  # noqa: SIM118  # not a dict
                 self._files[name] = opened
 

@@ -79,6 +79,14 @@ class ServingEngine(Protocol):
         """Let go of an adapter; False while it runs or when it is not there."""
         ...
 
+    def pin(self, manifest: Manifest) -> bool:
+        """Load an adapter and never let it give way; False where no slot would be left for the others."""
+        ...
+
+    def unpin(self, digest: str) -> None:
+        """Let an adapter give way again."""
+        ...
+
     def waiting(self) -> dict[str, int]:
         """How many requests wait, by digest."""
         ...

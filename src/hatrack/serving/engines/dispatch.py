@@ -98,6 +98,15 @@ class Dispatcher:
     def unload(self, digest: str) -> bool:
         return self._places.remove(digest)
 
+    def pin(self, manifest: Manifest) -> bool:
+        if not self._places.pin(manifest.digest):
+            return False
+        self.load(manifest)
+        return True
+
+    def unpin(self, digest: str) -> None:
+        self._places.unpin(digest)
+
     def waiting(self) -> dict[str, int]:
         with self._work:
             return self._line.waiting()

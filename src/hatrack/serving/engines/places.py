@@ -52,6 +52,17 @@ class Places:
         with self._changed:
             return digest not in self._filling and self._residency.remove(digest)
 
+    def pin(self, digest: str) -> bool:
+        """Never let an adapter give way; False where no place would be left for the others."""
+        with self._changed:
+            return self._residency.pin(digest)
+
+    def unpin(self, digest: str) -> None:
+        """Let an adapter give way again."""
+        with self._changed:
+            self._residency.pinned.discard(digest)
+            self._changed.notify_all()
+
     def residence(self) -> Residence:
         """A snapshot."""
         with self._changed:

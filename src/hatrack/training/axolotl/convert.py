@@ -44,7 +44,10 @@ def convert(text: str) -> tuple[dict[str, Any], list[Unmatched]]:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError("the Axolotl config is not valid YAML", given=str(error).splitlines()[0], fix="correct that line") from error
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        what = where + str(getattr(error, "problem", None) or error)
+        raise ConfigError("the Axolotl config is not valid YAML", given=what, fix="correct that line") from error
     if not isinstance(raw, dict) or not raw.get("base_model"):
         raise ConfigError("this is no Axolotl config", given="no key base_model", allowed="a config.yml that `axolotl train` takes")
     given = {str(key): value for key, value in raw.items() if value is not None}  # an empty key says nothing

@@ -47,6 +47,8 @@ class Blocks:
 
         def look(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
             self._tuples = isinstance(out, tuple)
+            if not torch.is_grad_enabled():
+                return  # a pass of its own beside the one that is trained, such as kto's reference point
             needs.append(_hidden(args, kwargs).requires_grad)
 
         hooks = [block.register_forward_hook(look, with_kwargs=True) for block in self._stack]

@@ -23,6 +23,7 @@ from hatrack.core.errors import TrainingError
 from hatrack.training.fast.blocks import find_blocks
 from hatrack.training.fast.forward import FastForward
 from hatrack.training.fast.hidden import CODE, Rows, build_states, make_room, open_states
+from hatrack.training.fast.low_rank import fuse_low_rank
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 
 __all__ = ["Found", "accelerate"]
@@ -54,6 +55,8 @@ def accelerate(
     home: Path,
     fingerprint: str,
     advance: Advance = lambda done, total: None,
+    *,
+    wrapped: bool = False,
 ) -> Found:
     """Try each acceleration and set ``trainee.fast``.
 
@@ -62,19 +65,24 @@ def accelerate(
         home: where hidden states are kept.
         fingerprint: of the base; part of the key of the hidden states.
         advance: told rows done and rows in all while hidden states are computed.
+        wrapped: the model will run inside an engine (FSDP, DeepSpeed) that must see every block being called.
 
     Raises:
         TrainingError: something was asked for (``on``) that this run cannot have.
         StorageError: hidden states cannot be written.
     """
     found = Found()
-    if not trainee.packs:
-        _refuse("packing", settings.packing, "the task has none", found, say=False)
-        _refuse("prefix_cache", settings.prefix_cache, "the task has none", found, say=False)
+    if not trainee.packs or wrapped:
+        why = "FSDP or DeepSpeed must see every block" if wrapped else "the task has none"
+        _refuse("packing", settings.packing, why, found, say=False)
+        _refuse("prefix_cache", settings.prefix_cache, why, found, say=False)
+        if wrapped:
+            found.left.append(f"no other is possible: {why}")
         return found
     fast = FastForward(base, adapted, find_blocks(base))
     trial = _Trial(trainee, fast, _unequal(items), collate)
     with trial:
+        fused = settings.fused != "off" and _fuse(adapted, trial, found)
         if settings.packing != "off":
             fast.packing = True
             fast.packing = trial.exact()
@@ -89,7 +97,20 @@ def accelerate(
             fast.narrowing = trial.exact()
             if fast.narrowing:
                 found.used.append("last block at labels only")
+    if fused:
+        found.used.append("adapters fused")
     return found
+
+
+def _fuse(adapted: nn.Module, trial: _Trial, found: Found) -> bool:
+    undo = fuse_low_rank(adapted)
+    if undo is None:
+        return False
+    if not trial.exact():
+        undo()
+        found.left.append("fused off: not exact for this model")
+        return False
+    return True
 
 
 def _cache(
@@ -110,7 +131,8 @@ def _cache(
         why = "dropout is active in the frozen blocks (train.base_dropout: off turns it off)"
         _refuse("prefix_cache", settings.prefix_cache, why, found)
         return
-    rows = Rows.of([item.ids for item in items], _beginning(items) if trial.trainee.packs == "causal" else 0)
+    sequences = [ids for item in items for ids in item.sequences]  # of a pair of answers: both, or all that its loss reads
+    rows = Rows.of(sequences, _beginning(items) if trial.trainee.packs == "causal" else 0)
     folder = home / short(sha256_json([CODE, fingerprint, depth, rows.shared, rows.ids]))
 
     def compute(ids: torch.Tensor, mask: torch.Tensor, shared: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -48,6 +48,7 @@ class BottleneckLayers(PlacedMethod):
         mergeable=False,
         mixable=False,
         four_bit=True,
+        rank=("size",),
     )
     options: type[BaseModel] = BottleneckOptions
     rates: ClassVar[dict[Kind, float]] = {"causal": 1e-3, "encoder": 2e-3}

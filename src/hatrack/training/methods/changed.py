@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from hatrack.models.adapters.delta import owners, replacements
+from hatrack.models.adapters.delta import owners, replacements, write_delta
 from hatrack.models.adapters.switch import Variant
-from hatrack.training.methods.placed import PlacedMethod
+from hatrack.training.methods.placed import Placed, PlacedMethod
 
 __all__ = ["ChangesParameters", "block_number", "trainable_names"]
 
 
 class ChangesParameters(PlacedMethod):
-    """Trains copies of chosen parameters; written once each, also where the base ties them."""
+    """Trains copies of chosen parameters; written once each, also where the base ties them, as differences to the base."""
 
     def copies(self, base: nn.Module, names: list[str]) -> tuple[dict[str, Variant], dict[str, Any]]:
         """Variants with copies of these parameters of the base, and the config of a ``delta`` adapter."""
@@ -33,6 +34,10 @@ class ChangesParameters(PlacedMethod):
             for name, parameter in variant.named_parameters():
                 found.setdefault(id(parameter), (f"{path}.{name}", parameter))
         return dict(found.values())
+
+    def export(self, adapted: nn.Module, folder: Path, base_name: str) -> None:
+        model = cast(Placed, adapted)
+        write_delta(folder, model.config_of_adapter | {"base_model_name_or_path": base_name}, model, self.tensors(model.placed))
 
 
 def trainable_names(base: nn.Module) -> list[str]:

@@ -21,6 +21,7 @@ class Dora(Lora):
         mergeable=True,
         mixable=False,
         four_bit=True,
+        rank=("r", "alpha"),
     )
     rates: ClassVar[dict[Kind, float]] = {"causal": 1e-3, "encoder": 2e-3}
     extra: ClassVar[dict[str, Any]] = {"use_dora": True}

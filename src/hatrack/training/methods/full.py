@@ -21,7 +21,7 @@ class FullOptions(Strict):
 
 
 class Full(ChangesParameters):
-    """Trains copies of all weights; the adapter is as large as the base."""
+    """Trains copies of all weights; written as compressed differences to the base's, bit for bit."""
 
     name = "full"
     traits = Traits(

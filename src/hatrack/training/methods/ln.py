@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, Field
@@ -15,6 +16,7 @@ from hatrack.models.adapters.switch import Variant
 from hatrack.models.loading import Kind
 from hatrack.training.methods.base import Traits
 from hatrack.training.methods.changed import ChangesParameters, block_number
+from hatrack.training.methods.placed import PlacedMethod
 
 __all__ = ["NormOptions", "NormTuning"]
 
@@ -53,6 +55,9 @@ class NormTuning(ChangesParameters):
         variants, _ = self.copies(base, names)
         ends = [norm.rpartition(".")[2] for norm in norms]
         return variants, {"peft_type": "LN_TUNING", "target_modules": norms}, {end: ends.count(end) for end in dict.fromkeys(ends)}
+
+    def export(self, adapted: nn.Module, folder: Path, base_name: str) -> None:
+        PlacedMethod.export(self, adapted, folder, base_name)  # whole, as PEFT writes them: there are few
 
     def tensors(self, placed: Mapping[str, Variant]) -> dict[str, Tensor]:
         every = super().tensors(placed).items()

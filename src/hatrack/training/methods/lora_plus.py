@@ -33,6 +33,7 @@ class LoraPlus(Lora):
         mergeable=True,
         mixable=True,
         four_bit=True,
+        rank=("r", "alpha"),
     )
     options: type[BaseModel] = LoraPlusOptions
     rates: ClassVar[dict[Kind, float]] = {"causal": 3e-4, "encoder": 5e-4}

@@ -41,6 +41,7 @@ class Pissa(Lora):
         mixable=True,
         four_bit=False,
         leaves_base=False,  # PEFT keeps in the base what A and B do not hold
+        rank=("r", "alpha"),
     )
     options: type[BaseModel] = PissaOptions
     rates: ClassVar[dict[Kind, float]] = {"causal": 3e-4, "encoder": 5e-4}

@@ -28,6 +28,7 @@ class Qlora(Lora):
         mixable=True,
         four_bit=True,
         trained_on="nf4",
+        rank=("r", "alpha"),
     )
 
     def apply(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[nn.Module, Coverage]:

@@ -31,6 +31,7 @@ class RsLora(Lora):
         mergeable=True,
         mixable=True,
         four_bit=True,
+        rank=("r",),  # alpha / √r: as the rank grows, alpha stays
     )
     options: type[BaseModel] = RsLoraOptions
     rates: ClassVar[dict[Kind, float]] = {"causal": 5e-4, "encoder": 1e-3}

@@ -35,6 +35,7 @@ class AdaLora(PeftMethod):
         mergeable=True,
         mixable=True,
         four_bit=True,
+        rank=("target_r", "init_r", "alpha"),
     )
     options: type[BaseModel] = AdaLoraOptions
     rates: ClassVar[dict[Kind, float]] = {"causal": 3e-3, "encoder": 5e-3}

@@ -27,6 +27,7 @@ class Lora(PeftMethod):
         mergeable=True,
         mixable=True,
         four_bit=True,
+        rank=("r", "alpha"),
     )
     options: type[BaseModel] = LoraOptions
     # banking77 and CUAD on the two bundled bases: see benchmarks/domains

@@ -1,0 +1,89 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from hatrack.answering.route import routed_text
+from hatrack.api.answers import Answers, Job, unless_gone
+from hatrack.api.choice import Chooser, InChoice
+from hatrack.api.context import Context, InContext, InTrace, served_name
+from hatrack.api.routes.generation import make_jobs, new_id, now, token_text, usage
+from hatrack.api.shapes.generate import ChatBody
+from hatrack.api.stream import EventStream, frame, heard
+from hatrack.core.lineage import Manifest
+from hatrack.serving.request import Finished, TokenChoice
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.post("/v1/chat/completions", summary="Answer a conversation")
+async def chat(body: ChatBody, request: Request, context: InContext, trace: InTrace, choice: InChoice) -> Response:
+    """OpenAI's chat completions."""
+    manifest, jobs = await run_in_threadpool(_prepare, context, choice, body)
+    headers = trace.uses(context, manifest) | choice.headers
+    fingerprint = context.service.files.fingerprint[:12]
+    head = {"id": new_id("chatcmpl-"), "created": now(), "model": served_name(manifest), "system_fingerprint": fingerprint}
+    answers = Answers(context, trace, manifest, jobs, [turn.message() for turn in body.messages])
+    if body.stream:
+        await answers.begin()
+        return EventStream(_frames(context, body, head, answers), answers, headers | answers.headers, context.settings.send_seconds)
+    async with answers:
+        whole = await unless_gone(request, asyncio.ensure_future(answers.whole()))
+    ends = [answer.end for answer in whole if answer.end]
+    choices = [
+        {
+            "index": number,
+            "message": {"role": "assistant", "content": answer.text, "refusal": None},
+            "logprobs": _logprobs(context, body, answer.tokens),
+            "finish_reason": answer.end.reason if answer.end else None,
+        }
+        for number, answer in enumerate(whole)
+    ]
+    told = {**head, "object": "chat.completion", "choices": choices, "usage": usage([len(jobs[0].prompt)], ends)}
+    return JSONResponse(told, headers=headers | answers.headers)
+
+
+def _prepare(context: Context, choice: Chooser, body: ChatBody) -> tuple[Manifest | None, list[Job]]:
+    """In a thread: tokenising a long conversation takes time."""
+    messages = [turn.message() for turn in body.messages]
+    manifest = choice.choose(body.model, lambda: routed_text(messages))
+    prompt = context.service.render(manifest, messages)
+    schema = body.response_format.schema_for_engine() if body.response_format else None
+    return manifest, make_jobs(context, body, [prompt], logprobs=body.reported, schema=schema)
+
+
+def _logprobs(context: Context, body: ChatBody, tokens: list[TokenChoice]) -> dict[str, Any] | None:
+    return {"content": [token_text(context, choice) for choice in tokens], "refusal": None} if body.logprobs else None
+
+
+async def _frames(context: Context, body: ChatBody, head: dict[str, Any], answers: Answers) -> AsyncGenerator[bytes, None]:
+    ends: dict[int, Finished] = {}
+    rest: dict[str, Any] = {"usage": None} if body.wants_usage else {}
+
+    def chunk(number: int, delta: dict[str, Any], logprobs: Any = None, reason: str | None = None) -> bytes:
+        choice = {"index": number, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        return frame({**head, "object": "chat.completion.chunk", "choices": [choice], **rest})
+
+    for number in range(len(answers.jobs)):
+        yield chunk(number, {"role": "assistant", "content": ""})
+    async for event in heard(answers, lambda error: frame({"error": error})):
+        if isinstance(event, bytes):
+            yield event
+        elif isinstance(event[1], Finished):
+            ends[event[0]] = event[1]
+            yield chunk(event[0], {}, reason=event[1].reason)
+        else:
+            yield chunk(event[0], {"content": event[1].text}, _logprobs(context, body, list(event[1].tokens)))
+    if body.wants_usage and len(ends) == len(answers.jobs):
+        total = usage([len(answers.jobs[0].prompt)], [ends[number] for number in sorted(ends)])
+        yield frame({**head, "object": "chat.completion.chunk", "choices": [], "usage": total})
+    yield frame("[DONE]")

@@ -1,0 +1,88 @@
+"""POST /v1/embeddings and /v1/classify: what an adapter makes of given texts."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from hatrack.api.answers import charge, unless_gone
+from hatrack.api.context import Context, InContext, InTrace, Trace, served_name
+from hatrack.api.shapes.texts import ClassifyBody, EmbeddingBody, TextsBody
+from hatrack.core.lineage import Manifest
+from hatrack.serving.labels import Labelled
+
+__all__ = ["router"]
+
+T = TypeVar("T")
+_AT_ONCE = 64  # texts of one call: between two calls others have their turn
+
+router = APIRouter()
+
+
+@router.post("/v1/embeddings", summary="Vectors of texts")
+async def embed(body: EmbeddingBody, request: Request, context: InContext, trace: InTrace) -> Response:
+    """OpenAI's embeddings: mean-pooled last hidden states of length one, with the adapter on."""
+    manifest, tokens, parts = await _all(body, request, context, trace, context.service.embed)
+    vectors = [row for part in parts for row in part]
+    if body.encoding_format == "base64":
+        sent: list[Any] = [base64.b64encode(row.numpy().astype("<f4").tobytes()).decode("ascii") for row in vectors]
+    else:
+        sent = [row.tolist() for row in vectors]
+    data = [{"object": "embedding", "index": number, "embedding": vector} for number, vector in enumerate(sent)]
+    return _told(context, trace, manifest, data, tokens)
+
+
+@router.post("/v1/classify", summary="Labels of texts, with probabilities")
+async def classify(body: ClassifyBody, request: Request, context: InContext, trace: InTrace) -> Response:
+    """The labels of each text, likeliest first, by an adapter of task classify or classify-by-text."""
+    manifest, tokens, parts = await _all(body, request, context, trace, context.service.classify)
+    labelled: list[Labelled] = [one for part in parts for one in part]
+    data = [
+        {
+            "object": "classification",
+            "index": number,
+            "label": one.label,
+            "probability": one.probability,
+            "labels": [{"label": label, "probability": probability} for label, probability in one.labels],
+        }
+        for number, one in enumerate(labelled)
+    ]
+    return _told(context, trace, manifest, data, tokens)
+
+
+async def _all(
+    body: TextsBody, request: Request, context: Context, trace: Trace, call: Callable[[Manifest | None, Sequence[str]], Future[T]]
+) -> tuple[Manifest | None, int, list[T]]:
+    texts = body.texts
+    manifest, tokens = await run_in_threadpool(_prepare, context, trace, body.model, texts)
+    charge(trace.caller, tokens)
+    trace.prompt_tokens = tokens
+    begin, outcome, parts = time.monotonic(), "failed", []
+    try:
+        for start in range(0, len(texts), _AT_ONCE):
+            future = await run_in_threadpool(call, manifest, texts[start : start + _AT_ONCE])
+            parts.append(await unless_gone(request, asyncio.wrap_future(future)))
+        outcome = "stop"
+    finally:
+        context.meters.called(manifest, outcome, tokens, time.monotonic() - begin)
+    return manifest, tokens, parts
+
+
+def _prepare(context: Context, trace: Trace, model: str, texts: list[str]) -> tuple[Manifest | None, int]:
+    manifest = context.find(model, trace.caller)
+    ids = context.service.files.tokenizer(texts, verbose=False)["input_ids"]
+    return manifest, sum(len(row) for row in ids)
+
+
+def _told(context: Context, trace: Trace, manifest: Manifest | None, data: list[dict[str, Any]], tokens: int) -> JSONResponse:
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    content = {"object": "list", "model": served_name(manifest), "data": data, "usage": usage}
+    return JSONResponse(content, headers=trace.uses(context, manifest))

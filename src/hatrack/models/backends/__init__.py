@@ -1,0 +1,1 @@
+"""Models that answer over a protocol: the other side has the weights."""

@@ -1,0 +1,1 @@
+"""Fine-tuning at a provider: who does it."""

@@ -1,0 +1,65 @@
+"""What 8 bits change: measured on the test rows through the server's own engine, kept, and obeyed by the server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from hatrack.core.config_file import read_config
+from hatrack.core.precision import INT8, PrecisionRecord
+from hatrack.core.project import Project
+from hatrack.registry.store import Registry
+from hatrack.serving.service import ModelService
+from hatrack.serving.settings import EngineSettings
+from projects import copy_of, trained_by_text, trained_encoder
+
+
+@pytest.fixture
+def root(tiny_causal, tmp_path):
+    return copy_of(trained_by_text(tiny_causal), tmp_path)
+
+
+def mixed(root):
+    service = ModelService(Project(root), read_config(root), EngineSettings(kv_gb=0.01, slots=2, context=256))
+    service.start()
+    try:
+        return service.mixed(service.resolve("colours@latest"))
+    finally:
+        service.stop(drain=False)
+
+
+def test_it_is_measured_kept_and_obeyed(root, hatrack):
+    ran = hatrack("eval", "colours", "--int8", "--json", project=root)
+    assert ran.code == 0, ran.err
+    record = PrecisionRecord.model_validate(json.loads(ran.out))
+    registry = Registry(Project(root))
+    manifest = registry.resolve("colours@latest")
+    assert record.adapter_digest == manifest.digest
+    assert record.rows > 10
+    assert record.full > 0.5
+    assert record.low <= record.int8 - record.full <= record.high
+    assert PrecisionRecord.read(registry.attached(INT8)[manifest.digest]) == record
+    assert mixed(root)
+    # a version that was found to lose more than is allowed leaves the kernels
+    worse = root / "worse.json"
+    worse.write_text(record.model_copy(update={"int8": record.full - 0.1}).model_dump_json())
+    registry.attach(manifest, INT8, worse)
+    assert not mixed(root)
+    config = yaml.safe_load((root / "hatrack.yaml").read_text())
+    (root / "hatrack.yaml").write_text(yaml.safe_dump({**config, "serve": {"max_int8_loss": 0.2}}))
+    assert mixed(root)
+
+
+def test_the_words_say_what_follows(root, hatrack):
+    ran = hatrack("eval", "colours", "--int8", project=root)
+    assert ran.code == 0, ran.err
+    assert "in full precision" in ran.out
+    assert "serve.max_int8_loss" in ran.out
+
+
+def test_an_encoder_is_always_in_full_precision(tiny_encoder, tmp_path, hatrack):
+    ran = hatrack("eval", "words", "--int8", project=copy_of(trained_encoder(tiny_encoder), tmp_path))
+    assert ran.code == 2
+    assert "generated answers" in ran.err
