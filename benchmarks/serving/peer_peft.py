@@ -1,19 +1,20 @@
 """transformers and PEFT: one batch with ``adapter_names``, and switching for each request. Prints JSON.
 
-Arguments: base folder, folder of adapters, repeats, dtype.
+Arguments: base folder, folder of adapters, repeats, dtype. ``tokens``: what each adapter makes of its prompt by itself.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
 
 import torch
 from peft import PeftModel
+from runs import tell
+from speeds import speeds
 from transformers import AutoModelForCausalLM
 from workload import CROWD, NEW, prompt
 
@@ -21,33 +22,37 @@ if __name__ == "__main__":
     base, adapters, repeats, dtype = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), getattr(torch, sys.argv[4])
     torch.set_num_threads(os.cpu_count() or 1)
     plain = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+    plain.generation_config.eos_token_id = None  # everybody makes all the tokens
     model = PeftModel.from_pretrained(plain, str(adapters / "weights-0"), adapter_name="a0", autocast_adapter_dtype=False)
     for n in range(1, CROWD):
         model.load_adapter(str(adapters / f"weights-{n}"), adapter_name=f"a{n}", autocast_adapter_dtype=False)
     model.to(dtype).eval()
     every = [f"a{n}" for n in range(CROWD)]
-    asked = {"max_new_tokens": NEW, "min_new_tokens": NEW, "do_sample": False, "pad_token_id": 0}
 
-    def rate(count, seed, names=None):
-        ids = torch.tensor([prompt(seed * 1000 + n) for n in range(count)])
-        mixed = {"adapter_names": names} if names else {}
-        begin = time.perf_counter()
+    def answer(prompts, **more):
+        ids = torch.tensor(prompts)
         with torch.inference_mode():
-            made = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **asked, **mixed)
-        return count * (made.shape[1] - ids.shape[1]) / (time.perf_counter() - begin)
+            made = model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, do_sample=False, pad_token_id=0, **more
+            )
+        return made[:, ids.shape[1] :].tolist()
 
-    def switching(count, seed):
+    def rate(kind, count, seed):
+        prompts = [prompt(seed * 1000 + n) for n in range(count)]
         begin = time.perf_counter()
-        for n in range(count):
-            model.set_adapter(every[n])
-            rate(1, seed + n)
-        return count * NEW / (time.perf_counter() - begin)
+        if kind == "base":
+            with model.disable_adapter():
+                made = answer(prompts)
+        else:
+            made = answer(prompts, adapter_names=every[:count])
+        return sum(map(len, made)) / (time.perf_counter() - begin)
 
-    found = {}
-    for repeat in range(repeats + 1):
-        for count in (1, CROWD):
-            speed = rate(count, 10 * repeat, every[:count])
-            if repeat:
-                found.setdefault(f"mixed{count}", []).append(speed)
-    claims = {key: statistics.median(values) for key, values in found.items()}
-    print(json.dumps({**claims, "one_by_one": switching(8, 500)}))
+    answer([prompt(-1)])
+    figures = speeds(rate, repeats)
+    tokens, begin = [], time.perf_counter()
+    for n, name in enumerate(every):
+        model.set_adapter(name)
+        tokens += answer([prompt(n)])
+    figures["switched"] = CROWD * NEW / (time.perf_counter() - begin)
+    tell(f"one after the other, switched for each: {figures['switched']:.1f} tok/s")
+    print(json.dumps({**figures, "tokens": tokens}))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
 
 os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
+os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", f"0-{(os.cpu_count() or 1) - 1}")  # by itself it leaves out hyper-threads
 
 if __name__ == "__main__":
+    from runs import tell
+    from speeds import speeds
     from vllm import LLM, SamplingParams
     from vllm.lora.request import LoRARequest
     from workload import CROWD, NEW, prompt
 
     base, adapters, repeats, dtype = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    begin = time.perf_counter()
     model = LLM(
         base,
         enable_lora=True,
@@ -28,19 +31,15 @@ if __name__ == "__main__":
         enforce_eager=True,
         enable_prefix_caching=False,
     )
+    tell(f"up after {time.perf_counter() - begin:.0f} s")
     asked = SamplingParams(max_tokens=NEW, ignore_eos=True, temperature=0, detokenize=False)
     every = [LoRARequest(f"a{n}", n + 1, str(adapters / f"weights-{n}")) for n in range(CROWD)]
 
-    def rate(requests, seed):
-        prompts = [{"prompt_token_ids": prompt(seed * 1000 + n)} for n in range(len(requests))]
+    def rate(kind, count, seed, asked=asked):
+        prompts = [{"prompt_token_ids": prompt(seed * 1000 + n)} for n in range(count)]
         begin = time.perf_counter()
-        answers = model.generate(prompts, asked, lora_request=requests if requests[0] else None, use_tqdm=False)
+        answers = model.generate(prompts, asked, lora_request=every[:count] if kind == "mixed" else None, use_tqdm=False)
         return sum(len(answer.outputs[0].token_ids) for answer in answers) / (time.perf_counter() - begin)
 
-    rate(every, 0)
-    found = {}
-    for repeat in range(1, repeats + 1):
-        for count in (1, 8, CROWD):
-            found.setdefault(f"base{count}", []).append(rate([None] * count, 10 * repeat))
-            found.setdefault(f"mixed{count}", []).append(rate(every[:count], 10 * repeat + 1))
-    print(json.dumps({key: statistics.median(values) for key, values in found.items()}))
+    rate("mixed", CROWD, 0, SamplingParams(max_tokens=2, ignore_eos=True, temperature=0))  # adapters loaded
+    print(json.dumps(speeds(rate, repeats)))

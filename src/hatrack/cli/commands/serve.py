@@ -54,6 +54,7 @@ def run(
         root = f"http://{address}:{bound.getsockname()[1]}"
         page = {"page": f"{root}/"} if serve.http.page else {}
         facts = {"address": f"{root}/v1", **page, **_facts(service, keys=ring.required)}
+        bound.listen()  # whoever reads the address below may ask at once, and is answered when the server has begun
         for name, value in facts.items():
             typer.echo(f"{name:<10} {value}")
         Server(app, serve.http.drain_seconds).serve_until_told(bound)
