@@ -33,6 +33,7 @@ from hatrack.serving.settings import EngineSettings
 from hatrack.serving.slots import mixes
 from hatrack.serving.statistics import Statistics
 from hatrack.serving.text_stream import TextStream
+from hatrack.serving.turns import Turns
 
 __all__ = ["Engine"]
 
@@ -57,6 +58,7 @@ class Engine:
         self._decode = decode
         self._stop_ids = stop_ids
         self._line = WaitingLine(settings.queue, settings.share, settings.patience)
+        self._turns = Turns(settings.patience)
         self._running: list[Answer] = []
         self._work = threading.Condition()
         self._state = "new"
@@ -90,14 +92,7 @@ class Engine:
         Raises:
             Busy: too many are waiting. RequestError: it is longer than the context, or the engine ends.
         """
-        longest = len(request.prompt) + request.params.max_tokens
-        if longest > self.settings.context or not request.prompt:
-            raise RequestError(
-                "the request does not fit into the context",
-                given=f"{len(request.prompt)} prompt tokens and up to {request.params.max_tokens} new ones",
-                allowed=f"1 to {self.settings.context} together",
-                fix="shorten the prompt, or ask for fewer tokens",
-            )
+        request.must_fit(self.settings.context)
         stream = TextStream(self._decode, request.params.stop)
         answer = Answer(request, stream, self._stop_ids, constraint)
         with self._work:
@@ -230,11 +225,11 @@ class Engine:
         return self._decoder.step(_tokens(parts), kv, self.loader.memory)
 
     def _step(self) -> None:
-        """One token of every answer; prompts share what is left of ``chunk``, first come, first served."""
+        """One token of every answer; prompts share ``chunk``."""
         begin = time.monotonic()
         left = self.settings.chunk
         parts, active = [], []
-        for answer in self._running:
+        for answer in self._turns.take(self._running, begin):
             todo = len(answer.ids) - answer.computed
             count = 1 if todo == 1 else min(todo, left)
             if count == 0 or answer.chain is None:

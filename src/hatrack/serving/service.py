@@ -50,9 +50,9 @@ class ModelService:
         """
         self.project = project
         self.config = config
-        self.settings = settings
         self.registry = Registry(project)
         self.files: BaseModelFiles = open_base(project.base_spec(config.base), report=report)
+        self.settings = replace(settings, context=min(settings.context, self.files.positions or settings.context))
         self._report = report
         self._engine: ServingEngine | None = None
         self._groups: GroupEngine | None = None

@@ -77,14 +77,7 @@ class Dispatcher:
 
     def submit(self, request: Request, constraint: Constraint | None = None) -> None:
         """See the Protocol. The constraint stays here: a schema is enforced where the tokens are made."""
-        longest = len(request.prompt) + request.params.max_tokens
-        if longest > self.settings.context or not request.prompt:
-            raise RequestError(
-                "the request does not fit into the context",
-                given=f"{len(request.prompt)} prompt tokens and up to {request.params.max_tokens} new ones",
-                allowed=f"1 to {self.settings.context} together",
-                fix="shorten the prompt, or ask for fewer tokens",
-            )
+        request.must_fit(self.settings.context)
         answer = Answer(request, HeardText(self._decode, request.params.stop), self._stop_ids)
         with self._work:
             if self._state != "open":
