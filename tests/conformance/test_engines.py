@@ -155,6 +155,20 @@ def test_F30_what_is_where_is_told_and_everything_is_counted(served):
     assert sum(state.evictions for state in states.values()) >= 1
 
 
+def test_a_pinned_adapter_keeps_its_place_until_it_is_let_go(served):
+    service, _ = served
+    manifests = {name: service.resolve(name) for name in NAMES}
+    assert service.engine.pin(manifests["a"])
+    assert not service.engine.pin(manifests["b"]), "no place would be left for the others"
+    for name in ("a", "b", "c", "b"):
+        ask(service, name, [80, 81], max_tokens=1).text()
+    assert {manifests["a"].digest, manifests["b"].digest} == set(service.engine.residence().resident)
+    assert service.engine.residence().pinned == {manifests["a"].digest}
+    service.engine.unpin(manifests["a"].digest)
+    ask(service, "c", [80, 81], max_tokens=1).text()
+    assert manifests["a"].digest not in service.engine.residence().resident
+
+
 def test_what_is_longer_than_the_context_is_refused(served):
     service, _ = served
     with pytest.raises(RequestError, match="context"):

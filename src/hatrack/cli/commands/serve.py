@@ -83,7 +83,7 @@ def _made_by(service: ModelService) -> dict[str, str]:
     """What makes the answers, and how."""
     engine = service.config.serve.engine
     if engine != "torch":
-        return {"engine": f"{engine}, its own precision"}
+        return {"engine": f"{engine}, with the base in the precision it has there"}
     if service.engine is None:
         return {"precision": "fp32, one adapter at a time: no kernels for this architecture"}
     return {"precision": f"{service.settings.precision}, adapters are mixed in one batch"}
