@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 HERE = Path(__file__).parent
 LIMIT = 900  # seconds after which a measurement is taken for dead
@@ -60,22 +63,37 @@ class Runs:
             environment["SERVING_NEW"] = "6"
         log = self._logs / f"{name}.log"
         begin, last = time.monotonic(), ""
-        with (
-            log.open("w") as errors,
-            subprocess.Popen(command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True) as child,
-        ):
+        with log.open("w") as errors, _process(command, environment, errors) as child:
             for line in child.stdout or ():
                 if line.startswith("{"):
                     last = line
                 elif line.startswith("- "):
                     say(f"{name}: {line[2:].rstrip()}")
-                if time.monotonic() - begin > LIMIT:
-                    child.kill()
         if child.returncode or not last:
             raise MeasurementFailed(f"{name} failed; see {log}:\n{log.read_text()[-1500:]}")
         say(f"{name}: {time.monotonic() - begin:.0f} s")
         figures: Figures = json.loads(last)
         return figures
+
+
+@contextmanager
+def _process(command: Sequence[str], environment: dict[str, str], errors: TextIO) -> Iterator[subprocess.Popen[str]]:
+    """Ends with the block or with the time, and all that it started with it."""
+    child = subprocess.Popen(command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
+
+    def end() -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+    alarm = threading.Timer(LIMIT, end)
+    alarm.start()
+    try:
+        yield child
+        child.wait()
+    finally:
+        alarm.cancel()
+        end()
+        child.wait()
 
 
 def say(line: str) -> None:
