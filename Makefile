@@ -38,10 +38,10 @@ unit: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
 errors: $(STAMP)/dev $(STAMP)/models
 	HATRACK_WRITE_ERRORS=1 $(BIN)/python -m pytest tests/test_errors.py
 
-# make bench NAME=domains [DATA=../shared/data]
+# make bench NAME=domains [DATA=../shared/data] [PART=one part of it, where it has several]
 DATA ?= ../shared/data
 bench: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
-	$(BIN)/python benchmarks/run.py $(NAME) --data $(DATA)
+	$(BIN)/python benchmarks/run.py $(NAME) --data $(DATA) $(if $(PART),--part $(PART))
 
 $(STAMP)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -39,14 +39,23 @@ def main() -> None:
     parser.add_argument("name", choices=names)
     parser.add_argument("--data", type=Path, required=True, help="folder with the public data sets")
     parser.add_argument("--work", type=Path, default=Path(".bench"), help="scratch folder; an interrupted run goes on there")
+    parser.add_argument("--part", help="only one part, where a benchmark has several; its figures are printed, not kept")
+    parser.add_argument("--small", action="store_true", help="try a benchmark out, where it can; its figures mean nothing")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         sys.exit(f"there is no data folder {arguments.data}; give it with DATA=FOLDER")
     spec = importlib.util.spec_from_file_location("bench", HERE / arguments.name / "bench.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    chosen: dict[str, str | bool] = {}
+    if arguments.part:
+        if arguments.part not in getattr(module, "PARTS", ()):
+            sys.exit(f"{arguments.name} has no part {arguments.part}; it has {', '.join(getattr(module, 'PARTS', ())) or 'none'}")
+        chosen["part"] = arguments.part
+    if arguments.small:
+        chosen["small"] = True
     start = time.time()
-    claims = module.run(arguments.data.resolve(), (arguments.work / arguments.name).resolve())
+    claims = module.run(arguments.data.resolve(), (arguments.work / arguments.name).resolve(), **chosen)
     result = {
         "name": arguments.name,
         "machine": machine(),
@@ -54,10 +63,11 @@ def main() -> None:
         "claims": claims,
         "seconds": round(time.time() - start, 1),
     }
-    results = HERE / arguments.name / "results"
-    results.mkdir(exist_ok=True)
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%SZ")
-    (results / f"{stamp}.json").write_text(json.dumps(result, indent=1) + "\n")
+    if not chosen:
+        results = HERE / arguments.name / "results"
+        results.mkdir(exist_ok=True)
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%SZ")
+        (results / f"{stamp}.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))
 
 

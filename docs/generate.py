@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
 from hatrack.core.config_cache import CacheSettings, NearSettings
+from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
 from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
@@ -63,8 +64,8 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("routing", RoutingSettings),
     ("routing.rules", RoutingRule),
     ("serve", ServeSettings),
-    ("serve.http", HttpSettings),
-    ("serve.keys", KeyEntry),
+    ("serve.vllm", VllmSettings),
+    ("serve.llamacpp", LlamaCppSettings),
     ("serve.cache", CacheSettings),
     ("serve.cache.near", NearSettings),
     ("serve.http", HttpSettings),

@@ -10,7 +10,7 @@ import yaml
 from conftest import label_rows, write_jsonl
 from hatrack.core.lineage import Manifest
 from hatrack.core.project import Project
-from hatrack.models.adapters.folder import AdapterCard, write_adapter
+from hatrack.models.adapters.folder import AdapterCard, read_card, write_adapter
 from hatrack.models.adapters.probe import write_probe
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import open_base
@@ -79,3 +79,21 @@ def logits_with(host: ModelHost, folder: Path) -> torch.Tensor:
     finally:
         host._active.name = "base"
         remove(host.module, tuple(variants), "trial")
+
+
+def label(root: Path, name: str, new: str, labels: tuple[str, ...]) -> Manifest:
+    """The version ``name`` once more under a new name, as one of task classify-by-text."""
+    registry = Registry(Project(root))
+    manifest = registry.resolve(name)
+    folder = root / "made" / new
+    folder.mkdir()
+    for file in registry.folder(manifest).iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    changed = {"task": "classify-by-text", "labels": labels, "system": "Name the right one."}
+    read_card(folder).model_copy(update=changed).write(folder)
+    labelled = build_manifest(
+        registry, new, folder, base=manifest.base, base_fingerprint=manifest.base_fingerprint, template_hash=manifest.template_hash,
+        behaviour={**manifest.config, **changed, "labels": list(labels)}, data=record(), training={"seconds": 1.0}, libraries={},
+    )  # fmt: skip
+    registry.add(labelled, folder)
+    return labelled

@@ -133,6 +133,7 @@ def test_there_are_plug_in_tables_to_check():
         "objective",
         "metric",
         "merger",
+        "engine",
         "backend",
         "provider",
     } <= set(plug_in_tables())

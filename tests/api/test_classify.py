@@ -7,37 +7,16 @@ import json
 import pytest
 
 from hatrack import Assistant
-from hatrack.models.adapters.folder import read_card
-from hatrack.registry.manifest import build_manifest
 from http_server import running
-from made_versions import record
-from served_adapters import plant, project_of
+from served_adapters import label, plant, project_of
 
 LABELS = ("red", "green", "blue")
-
-
-def with_labels(root, registry, name):
-    """The version ``name`` once more, as one of task classify-by-text."""
-    manifest = registry.resolve(name)
-    folder = root / "made" / "labelled"
-    folder.mkdir()
-    for file in registry.folder(manifest).iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    read_card(folder).model_copy(update={"task": "classify-by-text", "labels": LABELS, "system": "Name the colour."}).write(folder)
-    behaviour = {**manifest.config, "task": "classify-by-text", "labels": list(LABELS), "system": "Name the colour."}
-    registry.add(
-        build_manifest(
-            registry, "colours", folder, base=manifest.base, base_fingerprint=manifest.base_fingerprint,
-            template_hash=manifest.template_hash, behaviour=behaviour, data=record(), training={"seconds": 1.0}, libraries={},
-        ),
-        folder,
-    )  # fmt: skip
 
 
 def test_labels_are_those_of_the_assistant_and_what_fits_no_slot_is_served_too(tmp_path, tiny_causal, ask):
     plant(project_of(tmp_path, tiny_causal), tiny_causal, "wide", 3, rank=16)
     assistant = Assistant.open(tmp_path)
-    with_labels(tmp_path, assistant.registry, "wide")
+    label(tmp_path, "wide", "colours", LABELS)
     texts = ["the red apple", "a blue river", "green"] * 30  # more than one call
     expected = assistant.classify(texts, "colours")
     with running(tmp_path) as server, server.client() as client:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ import httpx
 import pytest
 import yaml
 
-from hatrack.api.server import is_loopback_address, listen, must_be_safe
+from hatrack.api.server import Server, is_loopback_address, listen, must_be_safe
+from hatrack.cli.commands import serve
 from hatrack.core.errors import ConfigError
 
 
@@ -70,6 +72,20 @@ def test_it_says_where_it_is_answers_and_ends_after_the_last_answer(planted, tmp
     finally:
         process.kill()
         process.communicate()
+
+
+def test_whoever_reads_the_address_can_connect_at_once(planted, monkeypatch, capsys):
+    reached = []
+
+    def connect(self, bound):
+        address = re.search(r"http://([\d.]+):(\d+)/v1", capsys.readouterr().out)
+        socket.create_connection((address[1], int(address[2])), timeout=5).close()
+        reached.append(address[0])
+
+    monkeypatch.setattr(Server, "serve_until_told", connect)
+    monkeypatch.setattr("hatrack.api.journal.write_json_logs", lambda: None)  # it is for the whole process
+    serve.run(planted, port=0, precision="fp32")
+    assert reached
 
 
 def test_keys_are_made_listed_and_revoked(planted, tmp_path, hatrack):

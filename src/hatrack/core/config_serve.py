@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from hatrack.core.config_cache import CacheSettings
+from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
 from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.strict import Strict
 
@@ -28,11 +29,11 @@ class ServeSettings(Strict):
     )
     rows: int = Field(32, ge=1, le=512, description="Answers that are made at the same time.")
     chunk: int = Field(
-        128, ge=16, description="Prompt tokens computed in one step beside running answers: fewer is smoother, more is faster."
+        64, ge=16, description="Prompt tokens computed in one step beside running answers: fewer is smoother, more is faster."
     )
     slots: int = Field(32, ge=1, le=4096, description="Adapters in memory at the same time; the least recently used make room.")
     rank: int = Field(16, ge=1, description="A slot has room for a LoRA of this rank on all linear layers.")
-    context: int = Field(2048, ge=16, description="Longest prompt and answer together, in tokens.")
+    context: int = Field(2048, ge=16, description="Longest prompt and answer together, in tokens; never more than the base can read.")
     kv_gb: float = Field(1.0, gt=0, description="Memory for keys and values of running and of remembered tokens, in gigabytes.")
     queue: int = Field(256, ge=1, description="Requests that may wait; more are refused with a time after which to try again.")
     share: float = Field(0.75, gt=0, le=1, description="Most of rows and of queue that one adapter may take.")
@@ -41,3 +42,8 @@ class ServeSettings(Strict):
     keys: tuple[KeyEntry, ...] = Field((), description="API keys, beside those of keys_file.")
     keys_file: str | None = Field(None, description="The file that `hatrack keys` writes, from the project; null: .hatrack/keys.json.")
     cache: CacheSettings = Field(CacheSettings(), description="Answers that are kept and given again.")
+    engine: str = Field(
+        "torch", description="What makes the answers: torch (in this process), vllm (a vLLM server), llamacpp (GGUF) or a plug-in's name."
+    )
+    vllm: VllmSettings = Field(VllmSettings(), description="The vLLM server, for engine vllm.")
+    llamacpp: LlamaCppSettings = Field(LlamaCppSettings(), description="The GGUF base, for engine llamacpp.")

@@ -30,6 +30,7 @@ HatrackError                      a fault with: what, given, allowed, fix
 ├── PromotionRefused              the evidence does not allow it
 ├── RequestError                  a request asks for something that cannot be
 │   └── Busy                      too many are waiting; says when to come back
+├── EngineError                   an engine outside this process is away, refuses, or fails
 ├── StorageError                  disk full, folder not writable
 └── MissingExtra                  an optional dependency is not installed
 """
@@ -47,6 +48,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DataFileError",
+    "EngineError",
     "EvaluationError",
     "HashMismatch",
     "HatrackError",
@@ -244,6 +246,10 @@ class Busy(RequestError):
     def __init__(self, what: str, *, given: str = "", allowed: str = "", fix: str = "", retry_after: float = 1.0):
         super().__init__(what, given=given, allowed=allowed, fix=fix)
         self.retry_after = retry_after
+
+
+class EngineError(HatrackError):
+    """The engine that makes the answers is away, refuses what it must do, or fails."""
 
 
 class StorageError(HatrackError):

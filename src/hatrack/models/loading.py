@@ -12,6 +12,7 @@ from hatrack.core.errors import ModelCorrupt
 from hatrack.core.project import cache_home
 from hatrack.models.fingerprint import fingerprint
 from hatrack.models.sources.base import Report, resolve
+from hatrack.models.tokenizer import read_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +68,12 @@ class BaseModelFiles:
         """How many blocks it has; 0 where the config does not say."""
         return int(self.config.get("num_hidden_layers") or 0)
 
+    @property
+    def positions(self) -> int | None:
+        """The longest text it can read, in tokens; None where the config does not say."""
+        found = self.config.get("max_position_embeddings") or self.config.get("n_positions")
+        return int(found) if found else None
+
     @cached_property
     def stop_ids(self) -> tuple[int, ...]:
         """Every token id the model itself ends an answer with, from its generation config; often more than one."""
@@ -84,15 +91,7 @@ class BaseModelFiles:
         Raises:
             ModelCorrupt: its files cannot be read.
         """
-        from transformers import AutoTokenizer
-
-        try:
-            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-                str(self.folder), local_files_only=True, trust_remote_code=False
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelCorrupt("the tokenizer cannot be read", given=f"{self.folder}: {error}", fix="download it again") from error
-        return tokenizer
+        return read_tokenizer(self.folder, self.config)
 
 
 def open_base(spec: str, *, cache: Path | None = None, report: Report = lambda line: None) -> BaseModelFiles:

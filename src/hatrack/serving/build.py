@@ -32,11 +32,10 @@ def build_engine(
     from hatrack.serving.loader import Loader
     from hatrack.serving.slots import AdapterMemory
 
-    context = min(settings.context, shape.positions)
     blocks = max(4, int(settings.kv_gb * 1e9) // block_bytes(shape))
     memory = AdapterMemory(shape, settings.slots, settings.rank)
     loader = Loader(memory, Residency(settings.slots), folder, exact=settings.precision == "fp32")
-    decoder = Decoder(files, shape, settings.precision, context)
+    decoder = Decoder(files, shape, settings.precision, settings.context)
     engine = Engine(decoder, KVBlocks(shape, blocks), loader, settings, renderer.decode, renderer.stop_ids)
     engine.warm()
     return engine

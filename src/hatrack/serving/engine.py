@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,13 +24,16 @@ from hatrack.core.errors import RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.serving.answer import Answer, Constraint
 from hatrack.serving.decoder.model import Decoder, Tokens
+from hatrack.serving.engines.base import Residence
 from hatrack.serving.kv import KVBlocks, blocks_for
 from hatrack.serving.line import WaitingLine
 from hatrack.serving.loader import Loader
 from hatrack.serving.request import Request, TokenChoice
 from hatrack.serving.settings import EngineSettings
+from hatrack.serving.slots import mixes
 from hatrack.serving.statistics import Statistics
 from hatrack.serving.text_stream import TextStream
+from hatrack.serving.turns import Turns
 
 __all__ = ["Engine"]
 
@@ -54,6 +58,7 @@ class Engine:
         self._decode = decode
         self._stop_ids = stop_ids
         self._line = WaitingLine(settings.queue, settings.share, settings.patience)
+        self._turns = Turns(settings.patience)
         self._running: list[Answer] = []
         self._work = threading.Condition()
         self._state = "new"
@@ -87,14 +92,7 @@ class Engine:
         Raises:
             Busy: too many are waiting. RequestError: it is longer than the context, or the engine ends.
         """
-        longest = len(request.prompt) + request.params.max_tokens
-        if longest > self.settings.context or not request.prompt:
-            raise RequestError(
-                "the request does not fit into the context",
-                given=f"{len(request.prompt)} prompt tokens and up to {request.params.max_tokens} new ones",
-                allowed=f"1 to {self.settings.context} together",
-                fix="shorten the prompt, or ask for fewer tokens",
-            )
+        request.must_fit(self.settings.context)
         stream = TextStream(self._decode, request.params.stop)
         answer = Answer(request, stream, self._stop_ids, constraint)
         with self._work:
@@ -102,6 +100,10 @@ class Engine:
                 raise RequestError("the server is shutting down", fix="try again when it is up")
             self._line.push(answer, self.statistics.retry_after(len(self._line)))
             self._work.notify()
+
+    def takes(self, folder: Path) -> bool:
+        """Whether the kernels mix the adapter in ``folder``. Safe from any thread."""
+        return mixes(folder, self.loader.memory)
 
     def load(self, manifest: Manifest) -> None:
         """Begin to load an adapter before anybody asks for it; nothing happens when it is there. Safe from any thread."""
@@ -113,6 +115,25 @@ class Engine:
         """Give an adapter's slot back; False while it runs or when it has none. Safe from any thread."""
         with self._work:
             return self.loader.residency.remove(digest)
+
+    def pin(self, manifest: Manifest) -> bool:
+        """Load an adapter and keep it; False where no slot would be left for the others. Safe from any thread."""
+        with self._work:
+            if not self.loader.residency.pin(manifest.digest):
+                return False
+        self.load(manifest)
+        return True
+
+    def unpin(self, digest: str) -> None:
+        """Let an adapter give way again. Safe from any thread."""
+        with self._work:
+            self.loader.residency.pinned.discard(digest)
+
+    def residence(self) -> Residence:
+        """Where adapters are just now. Safe from any thread."""
+        with self._work:
+            known = self.loader.residency
+            return Residence(self.loader.published, self.loader.loading, set(known.pinned), dict(known.loads), dict(known.evictions))
 
     def waiting(self) -> dict[str, int]:
         """How many requests wait, by digest. Safe from any thread."""
@@ -204,11 +225,11 @@ class Engine:
         return self._decoder.step(_tokens(parts), kv, self.loader.memory)
 
     def _step(self) -> None:
-        """One token of every answer; prompts share what is left of ``chunk``, first come, first served."""
+        """One token of every answer; prompts share ``chunk``."""
         begin = time.monotonic()
         left = self.settings.chunk
         parts, active = [], []
-        for answer in self._running:
+        for answer in self._turns.take(self._running, begin):
             todo = len(answer.ids) - answer.computed
             count = 1 if todo == 1 else min(todo, left)
             if count == 0 or answer.chain is None:

@@ -80,8 +80,9 @@ class GroupEngine:
         """Take a request, or refuse it before anything is computed. Safe from any thread.
 
         Raises:
-            Busy: too many are waiting. RequestError: the engine ends.
+            Busy: too many are waiting. RequestError: it is longer than the context, or the engine ends.
         """
+        request.must_fit(self.settings.context)
         answer = Answer(request, TextStream(self._decode, request.params.stop), self._stop_ids, constraint)
         with self._work:
             self._must_be_open()

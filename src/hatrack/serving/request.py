@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from hatrack.core.errors import RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 
@@ -103,6 +104,20 @@ class Request:
     def digest(self) -> str:
         """What every cache key holds (F24)."""
         return self.manifest.digest if self.manifest else BASE
+
+    def must_fit(self, context: int) -> None:
+        """See that prompt and answer together have room in ``context`` tokens.
+
+        Raises:
+            RequestError: they have not, or there is no prompt.
+        """
+        if not self.prompt or len(self.prompt) + self.params.max_tokens > context:
+            raise RequestError(
+                "the request does not fit into the context",
+                given=f"{len(self.prompt)} prompt tokens and up to {self.params.max_tokens} new ones",
+                allowed=f"1 to {context} together",
+                fix="shorten the prompt, or ask for fewer tokens",
+            )
 
     def cancel(self) -> None:
         """Nobody waits for the answer any more; its place is free after the next step. Safe from any thread."""

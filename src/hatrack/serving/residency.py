@@ -62,6 +62,13 @@ class Residency:
         if not self._users[digest]:
             del self._users[digest]
 
+    def pin(self, digest: str) -> bool:
+        """Never let an adapter give way; False where no slot would be left for the others."""
+        if digest not in self.pinned and len(self.pinned) >= self.slots - 1:
+            return False
+        self.pinned.add(digest)
+        return True
+
     def remove(self, digest: str) -> bool:
         """Give the slot of an adapter back; False while it runs or when it has none."""
         if digest not in self._slot or self._users.get(digest):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -28,31 +27,14 @@ from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.models.render import ChatRenderer
 from hatrack.registry.store import Registry
 from hatrack.serving.constraint import Grammars
-from hatrack.serving.engine import Engine
+from hatrack.serving.engines.base import ENGINES, EngineParts, ServingEngine, not_taken
 from hatrack.serving.groups import GroupEngine
 from hatrack.serving.labels import Labelled, classify
 from hatrack.serving.request import Event, Request, SamplingParams
 from hatrack.serving.settings import EngineSettings
-from hatrack.serving.slots import mixes
+from hatrack.serving.states import AdapterState, adapter_states
 
-__all__ = ["AdapterState", "ModelService"]
-
-State = Literal["resident", "loading", "registered"]
-
-
-@dataclass(frozen=True)
-class AdapterState:
-    """An adapter's version as serving sees it (F30). ``mixed`` is None until somebody asks for it."""
-
-    manifest: Manifest
-    aliases: tuple[str, ...]
-    mixed: bool | None
-    state: State
-    pinned: bool
-    running: int
-    waiting: int
-    loads: int
-    evictions: int
+__all__ = ["ModelService"]
 
 
 class ModelService:
@@ -68,11 +50,11 @@ class ModelService:
         """
         self.project = project
         self.config = config
-        self.settings = settings
         self.registry = Registry(project)
         self.files: BaseModelFiles = open_base(project.base_spec(config.base), report=report)
+        self.settings = replace(settings, context=min(settings.context, self.files.positions or settings.context))
         self._report = report
-        self._engine: Engine | None = None
+        self._engine: ServingEngine | None = None
         self._groups: GroupEngine | None = None
         self._lock = threading.RLock()
         self._resolved: dict[str, Manifest] = {}
@@ -83,13 +65,12 @@ class ModelService:
 
     def start(self) -> None:
         """Load the base and begin to answer."""
-        from hatrack.serving.build import build_engine
-
         if self.files.kind == "causal":
             self.renderer = ChatRenderer(self.files.tokenizer, self.files.stop_ids)
             self._grammars = Grammars(self.files.tokenizer, int(self.files.config["vocab_size"]))
             decode, stop_ids = self.renderer.decode, self.renderer.stop_ids
-            self._engine = build_engine(self.files, self.registry.folder, self.settings, self.renderer)
+            parts = EngineParts(self.files, self.renderer, self.registry.folder, self.settings, self.config.serve, self.project)
+            self._engine = ENGINES.get(self.config.serve.engine)(parts)
         else:
             decode, stop_ids = (lambda ids: ""), frozenset()
         # The host gets a tokenizer of its own: cutting texts sets a state in it that would cut prompts rendered beside it.
@@ -103,12 +84,12 @@ class ModelService:
             engine.stop(drain=drain, timeout=timeout)
 
     @property
-    def _engines(self) -> list[Engine | GroupEngine]:
+    def _engines(self) -> list[ServingEngine | GroupEngine]:
         return [engine for engine in (self._engine, self._groups) if engine is not None]
 
     @property
-    def engine(self) -> Engine | None:
-        """The engine that mixes adapters; None where the base's architecture has no kernels."""
+    def engine(self) -> ServingEngine | None:
+        """The engine of ``serve.engine``; None where the embedded one has no kernels for the base's architecture."""
         return self._engine
 
     @property
@@ -191,8 +172,7 @@ class ModelService:
         self._must_generate(manifest)
         request = Request(manifest, tuple(prompt), params, emit, tenant)
         constraint = None if params.schema is None else self._grammars.constraint(params.schema)
-        engine = self._engine if self._engine is not None and self.mixed(manifest) else self.groups
-        engine.submit(request, constraint)
+        self._engine_for(manifest).submit(request, constraint)
         return request
 
     def classify(self, manifest: Manifest | None, texts: Sequence[str]) -> Future[list[Labelled]]:
@@ -221,11 +201,11 @@ class ModelService:
         return self.groups.call(lambda host: host.embed_ids(host.tokenize(texts, length)), manifest)
 
     def mixed(self, manifest: Manifest | None) -> bool:
-        """Whether a request for this version runs on the kernels, beside others."""
+        """Whether a request for this version goes to the engine, and not to the groups."""
         return self.mixes(manifest) and (manifest is None or not self._loses(manifest))
 
     def mixes(self, manifest: Manifest | None) -> bool:
-        """Whether the kernels can run this version beside others, whatever 8 bits do to it."""
+        """Whether the engine can run this version beside others, whatever 8 bits do to it."""
         if self._engine is None:
             return False
         if manifest is None:
@@ -233,7 +213,7 @@ class ModelService:
         with self._lock:
             if manifest.digest not in self._mixed:
                 self.card(manifest)
-                self._mixed[manifest.digest] = mixes(self.registry.folder(manifest), self._engine.loader.memory)
+                self._mixed[manifest.digest] = self._engine.takes(self.registry.folder(manifest))
             return self._mixed[manifest.digest]
 
     def precision(self, manifest: Manifest) -> PrecisionRecord | None:
@@ -247,38 +227,21 @@ class ModelService:
 
     def _loses(self, manifest: Manifest) -> bool:
         """Whether it was measured that 8 bits cost this version more than is allowed: it is served in full precision then."""
-        if self.settings.precision != "int8":
+        if self.settings.precision != "int8" or self.config.serve.engine != "torch":
             return False
         record = self.precision(manifest)
         return record is not None and record.loss > self.config.serve.max_int8_loss
 
     def states(self) -> list[AdapterState]:
         """Every registered version, idle ones too."""
-        engine, groups = self._engine, self.groups
-        resident = set(groups.resident) | (set(engine.loader.published) if engine else set())
-        loading = set(engine.loader.loading) if engine else set()
-        running = groups.running() + (engine.running() if engine else type(groups.running())())
-        waiting = {**groups.waiting(), **(engine.waiting() if engine else {})}
-        residency = engine.loader.residency if engine else None
-        found = []
-        for name in self.registry.names():
-            aliases = self.registry.aliases(name)
-            for manifest in self.registry.versions(name):
-                digest = manifest.digest
-                found.append(
-                    AdapterState(
-                        manifest=manifest,
-                        aliases=tuple(sorted(alias for alias, version in aliases.items() if version == manifest.version)),
-                        mixed=self._mixed.get(digest),
-                        state="resident" if digest in resident else "loading" if digest in loading else "registered",
-                        pinned=residency is not None and digest in residency.pinned,
-                        running=running[digest],
-                        waiting=waiting.get(digest, 0),
-                        loads=groups.loads[digest] + (residency.loads.get(digest, 0) if residency else 0),
-                        evictions=residency.evictions.get(digest, 0) if residency else 0,
-                    )
-                )
-        return found
+        return adapter_states(self.registry, self._engine, self.groups, self._mixed)
+
+    def _engine_for(self, manifest: Manifest | None) -> ServingEngine | GroupEngine:
+        if self._engine is not None and self.mixed(manifest):
+            return self._engine
+        if manifest is not None and self.config.serve.engine != "torch":
+            raise not_taken(self.config.serve.engine, manifest, self.card(manifest).method)
+        return self.groups
 
     def _must_generate(self, manifest: Manifest | None) -> None:
         if self.files.kind != "causal":

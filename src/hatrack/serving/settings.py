@@ -16,7 +16,7 @@ class EngineSettings:
 
     precision: Precision = "int8"
     rows: int = 32
-    chunk: int = 128
+    chunk: int = 64
     slots: int = 32
     rank: int = 16
     context: int = 2048

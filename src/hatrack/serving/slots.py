@@ -21,16 +21,18 @@ __all__ = ["AdapterMemory", "PackedLora", "mixes", "pack_lora"]
 
 @dataclass(frozen=True)
 class PackedLora:
-    """A LoRA as the kernels read it.
+    """A LoRA whose every pair of matrices has its place.
 
     Attributes:
-        numbers: all its matrices, one after the other, float32.
-        offset, rank: ``[layers, targets]``: where each pair begins in ``numbers``, and its rank (0: none).
+        pairs: layer, number among ``TARGETS``, ``A [rank, d_in]`` and ``B [d_out, rank]``, both float32.
     """
 
-    numbers: np.ndarray
-    offset: np.ndarray
-    rank: np.ndarray
+    pairs: tuple[tuple[int, int, np.ndarray, np.ndarray], ...]
+
+    @property
+    def floats(self) -> int:
+        """Numbers in all matrices."""
+        return sum(a.size + b.size for _, _, a, b in self.pairs)
 
 
 class AdapterMemory:
@@ -48,14 +50,19 @@ class AdapterMemory:
 
     def fits(self, packed: PackedLora) -> bool:
         """Whether a row is long enough for it."""
-        return len(packed.numbers) <= self.arena.shape[1]
+        return packed.floats <= self.arena.shape[1]
 
     def write(self, slot: int, packed: PackedLora) -> None:
         """Put an adapter into a row that no running sequence uses."""
         self.rank[slot] = 0
-        self.arena[slot, : len(packed.numbers)] = packed.numbers
-        self.offset[slot] = packed.offset
-        self.rank[slot] = packed.rank
+        row, end = self.arena[slot], 0
+        for layer, target, a, b in packed.pairs:
+            self.offset[slot, layer, target] = end
+            for matrix in (a, b.T):  # B transposed: one rank after the other, as it is read
+                row[end : end + matrix.size].reshape(matrix.shape)[:] = matrix
+                end += matrix.size
+        for layer, target, a, _ in packed.pairs:
+            self.rank[slot, layer, target] = len(a)
 
 
 def pack_lora(folder: Path, shape: DecoderShape) -> PackedLora | None:
@@ -93,10 +100,7 @@ def mixes(folder: Path, memory: AdapterMemory) -> bool:
 
 
 def _pack(weights: LoraWeights, places: dict[str, tuple[int, int]], shape: DecoderShape) -> PackedLora:
-    offset = np.zeros((shape.layers, len(TARGETS)), np.int64)
-    rank = np.zeros((shape.layers, len(TARGETS)), np.int32)
-    numbers = np.empty(sum(a.numel() + b.numel() for a, b in weights.layers.values()), np.float32)
-    end = 0
+    pairs = []
     for path, (a, b) in weights.layers.items():
         layer, target = places[path]
         if (a.shape[1], b.shape[0]) != shape.sizes[target]:
@@ -106,9 +110,5 @@ def _pack(weights: LoraWeights, places: dict[str, tuple[int, int]], shape: Decod
                 allowed="{1}x{0}".format(*shape.sizes[target]),
                 fix="use the base it was trained on",
             )
-        offset[layer, target], rank[layer, target] = end, a.shape[0]
-        numbers[end : end + a.numel()] = a.numpy().ravel()
-        end += a.numel()
-        numbers[end : end + b.numel()] = b.t().numpy().ravel()  # transposed: one rank after the other, as it is read
-        end += b.numel()
-    return PackedLora(numbers, offset, rank)
+        pairs.append((layer, target, a.numpy(), b.numpy()))
+    return PackedLora(tuple(pairs))

@@ -13,8 +13,8 @@ from hatrack.api.context import Context, InContext, InTrace, Trace
 from hatrack.api.errors import Refusal
 from hatrack.core.lineage import Manifest
 from hatrack.registry.promote import promote, rollback
-from hatrack.serving.engine import Engine
-from hatrack.serving.service import AdapterState
+from hatrack.serving.engines.base import ServingEngine
+from hatrack.serving.states import AdapterState
 
 __all__ = ["PromoteBody", "router"]
 
@@ -98,24 +98,21 @@ def _unload(context: Context, reference: str) -> JSONResponse:
 def _pin(context: Context, reference: str) -> JSONResponse:
     manifest = context.find_to_administer(reference)
     engine = _slots(context, manifest)
-    pinned = engine.loader.residency.pinned
-    if manifest.digest not in pinned and len(pinned) >= engine.loader.residency.slots - 1:
+    if not engine.pin(manifest):
         raise Refusal(
             409,
             "one more pinned version would leave no slot for the others",
             code="too_many_pinned",
-            given=f"{len(pinned)} pinned",
-            allowed=f"{engine.loader.residency.slots - 1}",
+            given=f"{len(engine.residence().pinned)} pinned",
+            allowed=f"{engine.settings.slots - 1}",
             fix="unpin one, or raise serve.slots",
         )
-    pinned.add(manifest.digest)
-    engine.load(manifest)
     return _done(manifest, "pinned")
 
 
 def _unpin(context: Context, reference: str) -> JSONResponse:
     manifest = context.find_to_administer(reference)
-    _slots(context, manifest).loader.residency.pinned.discard(manifest.digest)
+    _slots(context, manifest).unpin(manifest.digest)
     return _done(manifest, "unpinned")
 
 
@@ -129,7 +126,7 @@ def _rollback(context: Context, name: str) -> JSONResponse:
     return _done(rollback(context.service.registry, name), "champion")
 
 
-def _slots(context: Context, manifest: Manifest) -> Engine:
+def _slots(context: Context, manifest: Manifest) -> ServingEngine:
     """The engine that holds a version in a slot.
 
     Raises:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from hatrack.api.errors import Refusal
 from hatrack.core.names import closest
@@ -18,7 +18,7 @@ from hatrack.serving.request import SamplingParams
 __all__ = ["MOST_ANSWERS", "Sampled", "Shape", "StreamOptions"]
 
 MOST_ANSWERS = 64  # of one request
-_MOST_STOPS = 16
+_MOST_STOPS, _LONGEST_STOP = 16, 256
 _SEED = 2**63
 _GREEDY = 1e-4  # temperatures below this are 0: the division would overflow
 
@@ -74,10 +74,26 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 }
 
 
+def _tell_other_options(document: dict[str, Any]) -> None:
+    """What the OpenAPI document says of a body's other options: what is taken, and that there are no more."""
+    known = document["properties"]
+    for option in sorted(_IGNORED - known.keys()):
+        known[option] = {"description": "Taken and not used."}
+    for option, values in _NEUTRAL.items():
+        known.setdefault(option, {"enum": list(values), "description": "Taken while it changes nothing."})
+    document["additionalProperties"] = False
+
+
+# For the document: what breaks these bounds is refused with all of them at once.
+_STOP_TEXT = {"type": "string", "minLength": 1, "maxLength": _LONGEST_STOP}
+_STOP = {"anyOf": [_STOP_TEXT, {"type": "array", "items": _STOP_TEXT, "maxItems": _MOST_STOPS}, {"type": "null"}]}
+Stop = Annotated[str | list[str] | None, WithJsonSchema(_STOP)]
+
+
 class Shape(BaseModel):
     """A body. Nothing is converted: a number in quotes is not a number, and there is no NaN."""
 
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, json_schema_extra=_tell_other_options)
 
     model: str = Field(description="The adapter: NAME, NAME@VERSION, NAME@ALIAS, or base.")
 
@@ -136,7 +152,7 @@ class Sampled(Shape):
     top_p: float | None = Field(None, ge=0, le=1, description="Only the likeliest tokens that together reach this probability.")
     top_k: int | None = Field(None, ge=0, le=1_000_000, description="Only so many of the likeliest tokens; 0: all. Not OpenAI's.")
     seed: int | None = Field(None, ge=-_SEED, lt=_SEED, description="The same seed gives the same answer.")
-    stop: str | list[str] | None = Field(None, description=f"Up to {_MOST_STOPS} texts before which the answer ends.")
+    stop: Stop = Field(None, description=f"Up to {_MOST_STOPS} texts before which the answer ends.")
     n: int | None = Field(None, ge=1, le=MOST_ANSWERS, description="How many answers; with a seed, each has the next one.")
     stream: bool | None = Field(None, description="Send the answer as server-sent events while it is made.")
     stream_options: StreamOptions | None = Field(None, description="What a stream tells besides the answer.")
@@ -177,14 +193,14 @@ class Sampled(Shape):
 
     def _stops(self) -> tuple[str, ...]:
         words = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        if len(words) > _MOST_STOPS or any(not 0 < len(word) <= 256 for word in words):
+        if len(words) > _MOST_STOPS or any(not 0 < len(word) <= _LONGEST_STOP for word in words):
             raise Refusal(
                 400,
                 "these stop texts cannot be used",
                 code="invalid_request",
                 param="stop",
                 given=f"{len(words)} texts, of {min(map(len, words))} to {max(map(len, words))} characters",
-                allowed=f"up to {_MOST_STOPS} texts of 1 to 256 characters",
+                allowed=f"up to {_MOST_STOPS} texts of 1 to {_LONGEST_STOP} characters",
                 fix="send fewer, or cut the answer afterwards",
             )
         return tuple(words)

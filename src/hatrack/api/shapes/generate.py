@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from hatrack.api.errors import Refusal
 from hatrack.api.shapes.base import Sampled
@@ -25,10 +25,20 @@ class TextPart(BaseModel):
     text: str = Field(description="The text.")
 
 
+# What answers of ours and of others carry beside role and content, and what of it changes nothing when it is sent back.
+_IGNORED = ("id", "status", "name", "phase")
+_EMPTY: tuple[Any, ...] = (None, False, 0, "", [], {})
+
+
+def _tell_other_keys(document: dict[str, Any]) -> None:
+    document["properties"] |= {key: {"description": "Taken and not used."} for key in _IGNORED}
+    document["additionalProperties"] = {"enum": list(_EMPTY)}
+
+
 class InputMessage(BaseModel):
     """One turn."""
 
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True, json_schema_extra=_tell_other_keys)
 
     role: Literal["system", "developer", "user", "assistant"] = Field(description="Who speaks; developer is system.")
     content: str | list[TextPart] = Field(description="What is said.")
@@ -40,7 +50,7 @@ class InputMessage(BaseModel):
         Raises:
             Refusal: the turn carries something that is not text.
         """
-        extra = {key: value for key, value in (self.model_extra or {}).items() if value and key not in ("id", "status", "name", "phase")}
+        extra = {key: value for key, value in (self.model_extra or {}).items() if value and key not in _IGNORED}
         if extra:
             key = next(iter(extra))
             raise Refusal(
@@ -79,10 +89,17 @@ class ChatBody(Sampled):
         return (self.top_logprobs or 0) if self.logprobs else None
 
 
+# For the document: an empty prompt is refused with how long one may be.
+_TEXT = {"type": "string", "minLength": 1}
+_IDS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+_PROMPT = {"anyOf": [_TEXT, _IDS, *({"type": "array", "items": one, "minItems": 1} for one in (_TEXT, _IDS))]}
+Prompt = Annotated[str | list[str] | list[int] | list[list[int]], WithJsonSchema(_PROMPT)]
+
+
 class CompletionBody(Sampled):
     """POST /v1/completions: goes on with a text, without a chat template."""
 
-    prompt: str | list[str] | list[int] | list[list[int]] = Field(description="Text, texts, or token ids of the base's own tokenizer.")
+    prompt: Prompt = Field(description="Text, texts, or token ids of the base's own tokenizer.")
     max_tokens: int | None = Field(None, ge=1, le=_MOST_TOKENS, description="Longest answer, in tokens.")
     logprobs: int | None = Field(None, ge=0, le=20, description="Tell the log-probability of each token and of so many beside it.")
 

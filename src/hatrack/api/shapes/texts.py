@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from hatrack.api.errors import Refusal
 from hatrack.api.shapes.base import Shape
@@ -12,12 +12,16 @@ from hatrack.api.shapes.base import Shape
 __all__ = ["ClassifyBody", "EmbeddingBody", "TextsBody"]
 
 _MOST_TEXTS = 2048
+# For the document: token ids are read as well, to be refused with the reason.
+_TEXT = {"type": "string", "minLength": 1}
+_TEXTS = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": _MOST_TEXTS}]}
+Texts = Annotated[str | list[str] | list[int] | list[list[int]], WithJsonSchema(_TEXTS)]
 
 
 class TextsBody(Shape):
     """A body with one text or many."""
 
-    input: str | list[str] | list[int] | list[list[int]] = Field(description=f"One text, or up to {_MOST_TEXTS}.")
+    input: Texts = Field(description=f"One text, or up to {_MOST_TEXTS}.")
 
     @property
     def texts(self) -> list[str]:

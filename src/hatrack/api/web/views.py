@@ -12,7 +12,7 @@ from hatrack.api.meters import Totals
 from hatrack.core.config_provider import host_of
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import AUTO, BASE
-from hatrack.serving.service import AdapterState
+from hatrack.serving.states import AdapterState
 
 __all__ = ["Choice", "VersionRow", "attributes", "choices", "rows", "wanted"]
 

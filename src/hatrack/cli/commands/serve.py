@@ -54,6 +54,7 @@ def run(
         root = f"http://{address}:{bound.getsockname()[1]}"
         page = {"page": f"{root}/"} if serve.http.page else {}
         facts = {"address": f"{root}/v1", **page, **_facts(service, keys=ring.required)}
+        bound.listen()  # whoever reads the address below may ask at once, and is answered when the server has begun
         for name, value in facts.items():
             typer.echo(f"{name:<10} {value}")
         Server(app, serve.http.drain_seconds).serve_until_told(bound)
@@ -69,11 +70,20 @@ def _facts(service: ModelService, *, keys: bool) -> dict[str, Any]:
     names = registry.names()
     versions = sum(len(registry.versions(name)) for name in names)
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    how = "adapters are mixed in one batch" if service.engine else "one adapter at a time: no kernels for this architecture"
     return {
         "base": f"{service.files.spec} ({service.files.fingerprint[:12]})",
-        "precision": f"{service.settings.precision if service.engine else 'fp32'}, {how}",
+        **_made_by(service),
         "adapters": f"{len(names)} ({shown}), {versions} versions" if names else "none yet: only the base answers",
         "keys": "asked for" if keys else "none asked for; `hatrack keys make NAME` makes one",
         "stop": "Ctrl-C or SIGTERM; running answers are finished first",
     }
+
+
+def _made_by(service: ModelService) -> dict[str, str]:
+    """What makes the answers, and how."""
+    engine = service.config.serve.engine
+    if engine != "torch":
+        return {"engine": f"{engine}, with the base in the precision it has there"}
+    if service.engine is None:
+        return {"precision": "fp32, one adapter at a time: no kernels for this architecture"}
+    return {"precision": f"{service.settings.precision}, adapters are mixed in one batch"}

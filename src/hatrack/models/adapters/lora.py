@@ -112,7 +112,7 @@ def read_lora(folder: Path) -> LoraWeights:
         a, b = found.get("A.weight"), found.get("B.weight")
         if set(found) != wanted or a is None or b is None or not _fits(rank, a, b, found.get("magnitude_vector")):
             raise _foreign(folder, f"{path}: { {part: tuple(tensor.shape) for part, tensor in found.items()} } for r={rank}")
-        layers[path] = (a, b * scale)
+        layers[path] = (a, b if scale == 1 else b * scale)
         if "magnitude_vector" in found:
             magnitudes[path] = found["magnitude_vector"]
     if not layers:

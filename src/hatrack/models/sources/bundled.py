@@ -12,7 +12,7 @@ from hatrack.core.names import closest
 from hatrack.models.sources.base import Report
 from hatrack.models.sources.gguf import convert_gguf
 
-__all__ = ["BUNDLED", "Bundled", "BundledModel"]
+__all__ = ["BUNDLED", "Bundled", "BundledModel", "bundled_gguf"]
 
 PREFIX = "bundled/"
 
@@ -119,3 +119,15 @@ class Bundled:
                 )
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.touch()
+
+
+def bundled_gguf(spec: str) -> Path | None:
+    """The file a bundled model was converted from, where it came as a GGUF; None for any other base.
+
+    Raises:
+        ModelError: its package is not installed.
+    """
+    model = BUNDLED.get(spec.removeprefix(PREFIX)) if spec.startswith(PREFIX) else None
+    if model is None or model.folder:
+        return None
+    return Bundled()._package_folder(spec, model) / next(iter(model.files))

@@ -18,7 +18,8 @@ from safetensors import safe_open
 from hatrack.core.errors import ModelCorrupt
 from hatrack.models.loading import BaseModelFiles
 from hatrack.serving.decoder.linear import Linear, Precision, make_linear
-from hatrack.serving.decoder.shape import TARGETS, DecoderShape, rotary_table
+from hatrack.serving.decoder.rotary import rotary_table
+from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.activation import gated
 from hatrack.serving.kernels.adapters import adapt
 from hatrack.serving.kernels.attention import attend, store
@@ -78,12 +79,9 @@ class Decoder:
         Raises:
             ModelCorrupt: a weight is missing or of another shape.
         """
-        from transformers import AutoConfig
-
         self.shape = shape
         self.precision = precision
-        config = AutoConfig.from_pretrained(str(files.folder), local_files_only=True, trust_remote_code=False)
-        self._cos, self._sin = rotary_table(config, shape.head, positions)
+        self._cos, self._sin = rotary_table(files, shape.head, positions)
         weights = _Weights(files)
         self._embedding = weights.array("model.embed_tokens.weight")
         self._layers = [self._layer(weights, f"model.layers.{i}.", precision) for i in range(shape.layers)]

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-__all__ = ["TARGETS", "DecoderShape", "read_shape", "rotary_table"]
+__all__ = ["TARGETS", "DecoderShape", "read_shape", "rotary"]
 
 # Linear layers of a block that an adapter may change, in the order of their slots.
 TARGETS = (
@@ -37,7 +35,6 @@ class DecoderShape:
     head: int
     vocabulary: int
     eps: float
-    positions: int
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
@@ -60,8 +57,8 @@ def read_shape(config: Mapping[str, Any]) -> DecoderShape | None:
         and not config.get("attention_bias")
         and not config.get("use_sliding_window")
         and (config.get("sliding_window") is None or config.get("model_type") == "qwen2")
-        and _rotary(config).get("rope_type", "default") in _ROTARY
-        and _rotary(config).get("partial_rotary_factor", 1.0) == 1.0
+        and rotary(config).get("rope_type", "default") in _ROTARY
+        and rotary(config).get("partial_rotary_factor", 1.0) == 1.0
     )
     if not known or not plain:
         return None
@@ -76,32 +73,10 @@ def read_shape(config: Mapping[str, Any]) -> DecoderShape | None:
         head=head,
         vocabulary=int(config["vocab_size"]),
         eps=float(config["rms_norm_eps"]),
-        positions=int(config["max_position_embeddings"]),
     )
 
 
-def rotary_table(config: Any, head: int, positions: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and sines ``[positions, head / 2]`` of the model's rotary frequencies.
-
-    Args:
-        config: transformers' config object; its own functions give the frequencies, whatever their scaling.
-    """
-    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-
-    rotary = _rotary(config.to_dict())
-    kind = rotary.get("rope_type", "default")
-    gain = 1.0
-    if kind == "default":
-        theta = float(rotary.get("rope_theta") or getattr(config, "rope_theta", None) or 10000.0)
-        inverse = 1.0 / theta ** (np.arange(0, head, 2, dtype=np.float32) / head)
-    else:
-        frequencies, gain = ROPE_INIT_FUNCTIONS[kind](config, "cpu")
-        inverse = frequencies.numpy()
-    angles = np.arange(positions, dtype=np.float32)[:, None] * inverse.astype(np.float32)
-    return (np.cos(angles) * gain).astype(np.float32), (np.sin(angles) * gain).astype(np.float32)
-
-
-def _rotary(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def rotary(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Both names that models' configs use; the older one keeps theta outside."""
     found: Mapping[str, Any] = config.get("rope_parameters") or config.get("rope_scaling") or {}
     return {"rope_type": found.get("type", "default"), **found}

@@ -1,0 +1,1 @@
+"""What makes the answers: the embedded engine, or another one behind the same Protocol."""
