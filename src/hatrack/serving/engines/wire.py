@@ -114,7 +114,11 @@ class Wire:
             seconds = float(wait) if wait.isdigit() else 1.0
             return Busy(f"the {self._name} server is busy", given=given, fix=f"try again in {seconds:.0f} s", retry_after=seconds)
         if status in (401, 403):
-            return EngineError(f"the {self._name} server wants another key", given=given, fix="set its key in the environment")
+            return EngineError(
+                f"the {self._name} server wants another key",
+                given=given,
+                fix=f"set it in the environment variable that serve.{self._name}.key_env names",
+            )
         if status == 404:
             return ServerLostAdapter(f"the {self._name} server does not know what it is asked for", given=given, allowed=self._url)
         if 400 <= status < 500:
