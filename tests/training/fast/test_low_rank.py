@@ -61,7 +61,7 @@ def test_ranks_scales_and_steps_of_the_optimizer_are_kept_apart(tiny_causal):
             loss.backward()
             optimizer.step()
     for (name, a), (_, b) in zip(plain.named_parameters(), fused.named_parameters(), strict=True):
-        assert (a - b).norm() <= 1e-5 * a.norm(), name
+        assert (a - b).norm() <= 1e-4 * a.norm(), name
 
 
 def test_no_weight_is_held_twice_and_all_can_be_undone(tiny_causal):
