@@ -63,3 +63,31 @@ def test_an_encoder_is_always_in_full_precision(tiny_encoder, tmp_path, hatrack)
     ran = hatrack("eval", "words", "--int8", project=copy_of(trained_encoder(tiny_encoder), tmp_path))
     assert ran.code == 2
     assert "generated answers" in ran.err
+
+
+def test_a_promotion_measures_it_once(root, hatrack):
+    registry = Registry(Project(root))
+    manifest = registry.resolve("colours@latest")
+    assert manifest.digest not in registry.attached(INT8)
+    ran = hatrack("promote", "colours", "--override", "a test", project=root)
+    assert ran.code == 0, ran.err
+    assert "served in 8 bits" in ran.err
+    first = registry.attached(INT8)[manifest.digest].read_text()
+    assert hatrack("promote", "colours", "--override", "again", project=root).code == 0
+    assert registry.attached(INT8)[manifest.digest].read_text() == first
+
+
+def test_a_promotion_goes_on_where_it_cannot_be_measured(root, hatrack):
+    for file in root.glob("*.jsonl"):
+        file.unlink()
+    ran = hatrack("promote", "colours", "--override", "a test", project=root)
+    assert ran.code == 0, ran.err
+    assert "not measured in 8 bits" in ran.err
+    assert Registry(Project(root)).aliases("colours")["champion"]
+
+
+def test_a_refused_promotion_measures_nothing(root, hatrack):
+    registry = Registry(Project(root))
+    manifest = registry.resolve("colours@latest")
+    assert hatrack("promote", "colours", project=root).code == 2
+    assert manifest.digest not in registry.attached(INT8)

@@ -19,8 +19,10 @@ class ServeSettings(Strict):
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every network, which then should need keys.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one and says which.")
-    precision: Literal["int8", "fp32"] = Field(
-        "int8", description="How the base's linear layers are held: int8 is several times faster and measured to be about as good."
+    precision: Literal["int8", "bf16", "fp32"] = Field(
+        "int8",
+        description="How the base's linear layers are held: int8 is several times faster and measured to be about as good; bf16 takes "
+        "half the memory of fp32, and is slow on a processor that does not multiply in it.",
     )
     max_int8_loss: float = Field(
         0.02,

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hatrack.core.errors import AdapterBroken
 
-__all__ = ["INT8", "PrecisionRecord"]
+__all__ = ["GENERATES", "INT8", "PrecisionRecord"]
 
 INT8 = "int8"  # the kind of file that the registry keeps with a version
+GENERATES = ("instruct", "classify-by-text")  # tasks whose answers can be compared
 
 
 class PrecisionRecord(BaseModel):
@@ -35,6 +36,11 @@ class PrecisionRecord(BaseModel):
     def loss(self) -> float:
         """By how much the metric falls; negative where it rises."""
         return self.full - self.int8
+
+    def sentence(self, limit: float) -> str:
+        """What was found, and what follows where ``limit`` is the largest loss allowed."""
+        verdict = "served in 8 bits" if self.loss <= limit else f"the loss is above {limit:g}, so served in full precision"
+        return f"{self.metric} {self.full:.3f} in full precision, {self.int8:.3f} in 8 bits on {self.rows} test rows: {verdict}"
 
     @classmethod
     def read(cls, path: Path) -> PrecisionRecord:

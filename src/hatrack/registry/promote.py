@@ -6,7 +6,7 @@ from hatrack.core.errors import PromotionRefused
 from hatrack.core.lineage import Manifest
 from hatrack.registry.store import CHAMPION, Registry
 
-__all__ = ["promote", "rollback"]
+__all__ = ["check_promotion", "promote", "rollback"]
 
 
 def promote(registry: Registry, reference: str, *, override: str = "") -> Manifest:
@@ -20,6 +20,13 @@ def promote(registry: Registry, reference: str, *, override: str = "") -> Manife
         AdapterNotFound: no such version.
         PromotionRefused: no report, a report of other weights, or one that did not pass.
     """
+    manifest, reason = check_promotion(registry, reference, override=override)
+    registry.move_alias(manifest, CHAMPION, "promote with override" if override.strip() else "promote", reason)
+    return manifest
+
+
+def check_promotion(registry: Registry, reference: str, *, override: str = "") -> tuple[Manifest, str]:
+    """The version, and the reason why it may become champion; raises as ``promote`` does, and changes nothing."""
     manifest = registry.resolve(reference if "@" in reference else f"{reference}@latest")
     report = registry.report(manifest)
     ask = f'run `hatrack promote {manifest.name}@{manifest.version} --override "REASON"` if you must'
@@ -41,8 +48,7 @@ def promote(registry: Registry, reference: str, *, override: str = "") -> Manife
                 fix=ask,
             )
         reason = report.reasons[0]
-    registry.move_alias(manifest, CHAMPION, "promote with override" if override.strip() else "promote", reason)
-    return manifest
+    return manifest, reason
 
 
 def rollback(registry: Registry, name: str) -> Manifest:

@@ -21,12 +21,12 @@ from hatrack.models.backends.hosted import open_hosted
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.registry.manifest import build_manifest
-from hatrack.registry.promote import promote
 from hatrack.registry.store import CHAMPION, Registry
 from hatrack.training.methods.base import option_model
 from hatrack.training.parent import Parent
 from hatrack.training.processes import processes
 from hatrack.training.run import TrainedAdapter, train_adapter
+from hatrack.workflows.promotion import promote_measured
 from hatrack.workflows.step_bar import StepBar
 
 __all__ = ["Workbench", "adapt"]
@@ -169,5 +169,5 @@ def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
     manifest = bench.train(name, prepared)
     report = bench.evaluate(manifest, prepared)
     if report.passed and bench.registry.aliases(name).get(CHAMPION) != manifest.version:
-        promote(bench.registry, f"{name}@{manifest.version}")
+        promote_measured(bench, f"{name}@{manifest.version}", prepared=prepared)
     return manifest, report, report.passed

@@ -13,7 +13,7 @@ import numpy as np
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.errors import EvaluationError
 from hatrack.core.lineage import Manifest
-from hatrack.core.precision import INT8, PrecisionRecord
+from hatrack.core.precision import GENERATES, INT8, PrecisionRecord
 from hatrack.data.prepare import Prepared
 from hatrack.data.records import Example
 from hatrack.evaluation.gate import gated_metric
@@ -28,7 +28,6 @@ from hatrack.workflows.adapt import Workbench
 __all__ = ["measure_int8"]
 
 _ROWS = 300  # of the test rows at most
-_TASKS = ("instruct", "classify-by-text")
 
 
 def measure_int8(bench: Workbench, manifest: Manifest, prepared: Prepared) -> PrecisionRecord:
@@ -38,8 +37,8 @@ def measure_int8(bench: Workbench, manifest: Manifest, prepared: Prepared) -> Pr
         EvaluationError: the version does not run on the kernels, or its task has no generated answers to compare.
     """
     task = manifest.config["task"]
-    if task not in _TASKS:
-        raise EvaluationError("8 bits are measured on generated answers", given=f"task {task}", allowed=", ".join(_TASKS))
+    if task not in GENERATES:
+        raise EvaluationError("8 bits are measured on generated answers", given=f"task {task}", allowed=", ".join(GENERATES))
     rows = tuple(prepared.splits.test[:_ROWS])
     full, int8 = (_answers(bench, manifest, rows, serve) for serve in (ServeSettings(precision="fp32"), ServeSettings(precision="int8")))
     expected = tuple(map(expected_answer, rows))

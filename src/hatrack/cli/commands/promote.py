@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hatrack.cli.screen import ProjectOption, result_console
+from hatrack.cli.screen import ProjectOption, progress_console, result_console
 
 
 def run(
@@ -15,11 +15,8 @@ def run(
     project: ProjectOption = Path("."),
     override: Annotated[str, typer.Option(help="Promote without a passing report, for this reason; it is recorded.")] = "",
 ) -> None:
-    from hatrack.core.config_file import read_config
-    from hatrack.core.project import Project
-    from hatrack.registry.promote import promote
-    from hatrack.registry.store import Registry
+    from hatrack.workflows.adapt import Workbench
+    from hatrack.workflows.promotion import promote_measured
 
-    read_config(project)
-    manifest = promote(Registry(Project(project.absolute())), reference, override=override)
+    manifest = promote_measured(Workbench.open(project, progress_console()), reference, override=override)
     result_console().print(f"{manifest.name}@{manifest.version} is champion (digest {manifest.digest[:12]})")

@@ -17,7 +17,9 @@ def run(
     project: ProjectOption = Path("."),
     host: Annotated[str | None, typer.Option(help="Address to listen on; default: serve.host.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes any free one. Default: serve.port.")] = None,
-    precision: Annotated[Literal["int8", "fp32"] | None, typer.Option(help="How the base is held; default: serve.precision.")] = None,
+    precision: Annotated[
+        Literal["int8", "bf16", "fp32"] | None, typer.Option(help="How the base is held; default: serve.precision.")
+    ] = None,
     without_keys: Annotated[bool, typer.Option("--without-keys", help="Answer a whole network without keys.")] = False,
 ) -> None:
     from hatrack.core.config_file import read_config

@@ -38,6 +38,11 @@ class Blocks:
     def __len__(self) -> int:
         return len(self._stack)
 
+    @property
+    def last(self) -> nn.Module:
+        """The block next to the output."""
+        return self._stack[-1]
+
     def frozen(self, run: Callable[[], Any]) -> int:
         """How many blocks at the bottom see and compute nothing that is trained.
 

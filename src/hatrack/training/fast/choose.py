@@ -82,7 +82,7 @@ def accelerate(
     fast = FastForward(base, adapted, find_blocks(base))
     trial = _Trial(trainee, fast, _unequal(items), collate)
     with trial:
-        fused = settings.fused != "off" and _fuse(adapted, trial, found)
+        fused = settings.fused != "off" and _fuse(fast, adapted, trial, found)
         if settings.packing != "off":
             fast.packing = True
             fast.packing = trial.exact()
@@ -102,8 +102,9 @@ def accelerate(
     return found
 
 
-def _fuse(adapted: nn.Module, trial: _Trial, found: Found) -> bool:
-    undo = fuse_low_rank(adapted)
+def _fuse(fast: FastForward, adapted: nn.Module, trial: _Trial, found: Found) -> bool:
+    # parts of the last block are given less than their neighbours where outputs are wanted at labels only
+    undo = fuse_low_rank(adapted, trial.loss, [fast.blocks.last] if fast.blocks else [])
     if undo is None:
         return False
     if not trial.exact():
