@@ -135,6 +135,8 @@ def test_there_are_plug_in_tables_to_check():
         "merger",
         "backend",
         "provider",
+        "embedder",
+        "store",
     } <= set(plug_in_tables())
 
 
