@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from knowledge_places import FACTS, knowledge_project, write_rows
+from knowledge_places import FACTS, add, knowledge_project, write_rows
 from projects import copy_of, trained_by_text
 
 
@@ -103,3 +105,15 @@ def test_an_answer_shows_its_sources(tiny_causal, tmp_path, hatrack):
     assert told["text"] == "That is not in the sources."
     plain = json.loads(hatrack("ask", "colours", "a lost card", "--max-new-tokens", "2", "--json", project=root).out)
     assert "knowledge" not in plain
+
+
+def test_a_conversation_from_documents(tiny_causal, tmp_path):
+    root = copy_of(trained_by_text(tiny_causal), tmp_path)
+    config = root / "hatrack.yaml"
+    config.write_text(config.read_text() + "knowledge: {embedder: 'hashing:256', language: en}\n")
+    add(root, write_rows(root / "facts.jsonl", FACTS))
+    command = [sys.executable, "-m", "hatrack", "chat", "--kb", "--max-new-tokens", "4", "--project", str(root)]
+    typed = "a lost card is replaced\nquantum gravity neutrino flux\n/quit\n"
+    ran = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "[1] facts.jsonl#card" in ran.stdout

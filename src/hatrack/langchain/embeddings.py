@@ -36,7 +36,8 @@ class HatrackEmbeddings(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Vectors of length one, of what is searched."""
-        return self._embedder.passages(texts).tolist()
+        vectors: list[list[float]] = self._embedder.passages(texts).tolist()
+        return vectors
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of what is asked."""
