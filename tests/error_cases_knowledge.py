@@ -50,6 +50,12 @@ fault(
     "the Qdrant server does not answer",
 )
 fault(
+    "a Pinecone index without a key",
+    "kb add PROJECT/facts.jsonl",
+    lambda at: _base(at, store="pinecone://index.example"),
+    "PINECONE_API_KEY not set",
+)
+fault(
     "a PostgreSQL server that does not answer",
     "kb add PROJECT/facts.jsonl",
     lambda at: _base(at, store="postgresql://127.0.0.1:9/db"),

@@ -4,7 +4,7 @@
 
     faiss, qdrant+edge   the real engine, in this process
     postgresql           a real server with pgvector, out of the wheel pgserver
-    qdrant               a server on loopback that speaks its protocol
+    qdrant, pinecone     a server on loopback that speaks its protocol
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 __all__ = ["postgres_url", "store_url"]
 
@@ -31,6 +32,11 @@ def store_url(kind: str, folder: Path) -> Iterator[str]:
         from qdrant_server import qdrant_server
 
         with qdrant_server() as server:
+            yield server.url
+    elif kind == "pinecone":
+        from pinecone_server import pinecone_server
+
+        with pinecone_server(16) as server, mock.patch.dict(os.environ, PINECONE_API_KEY="key-of-the-test"):
             yield server.url
     else:
         yield f"{kind}:////{folder}"

@@ -181,8 +181,10 @@ def test_after_clearing_another_dimension_may_come(opened, name):
     store.put(name, points(4))
     store.search(name, points(1)[0].vector, 1)
     store.clear(name)
+    store.clear("never-there")
     assert (store.count(name), store.search(name, points(1)[0].vector, 1)) == (0, [])
-    vector = np.ones(4, dtype=np.float32) / 2
+    size = SIZE if store.one_dimension else 4
+    vector = np.ones(size, dtype=np.float32) / np.float32(size**0.5)
     store.put(name, [Point(str(uuid.UUID(int=7)), vector, {})])
     assert store.search(name, vector, 3)[0].score == pytest.approx(1, abs=1e-5)
 

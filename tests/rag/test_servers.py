@@ -8,6 +8,7 @@ import pytest
 from hatrack.core.errors import KnowledgeError, StoreUnreachable
 from hatrack.rag.stores.base import Point, open_store, parse_url
 from knowledge_places import FACTS, add, found, knowledge_project, open_kb, write_rows
+from pinecone_server import pinecone_server
 from qdrant_server import qdrant_server
 from store_places import postgres_url
 
@@ -24,6 +25,21 @@ def test_a_key_comes_from_the_environment_and_is_never_said(tmp_path, monkeypatc
         with pytest.raises(KnowledgeError, match="refuses") as caught:
             store.count("other")
         assert "secret-key-1" not in str(caught.value)
+        store.close()
+
+
+def test_a_pinecone_index_that_fails_or_refuses_is_said_without_its_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("PINECONE_API_KEY", "secret-key-2")
+    with pinecone_server(4) as server:
+        store = open_store(server.url, tmp_path)
+        store.put("main", [POINT])
+        assert server.keys == {"secret-key-2"}
+        server.fail = 401
+        with pytest.raises(KnowledgeError, match="refuses") as caught:
+            store.count("main")
+        assert "secret-key-2" not in str(caught.value)
+        server.fail = 0
+        assert store.count("main") == 1
         store.close()
 
 

@@ -4,6 +4,7 @@
     qdrant+edge:///.hatrack/kb    Qdrant's engine in this process
     qdrant://host:6333            a Qdrant server
     postgresql://user@host/db     PostgreSQL with pgvector
+    pinecone://index-host         a Pinecone index
 
 Texts do not lie here but in the catalog (``hatrack.rag.catalog``): a store can be made anew from it.
 """
@@ -95,8 +96,13 @@ class StoreURL:
 class Store(Protocol):
     """One place for vectors. Safe to be used by several threads. A collection is made by its first point.
 
+    Attributes:
+        one_dimension: the place itself has a dimension, and with it every collection.
+
     Every method raises StoreUnreachable where a server does not answer, and KnowledgeError where it refuses.
     """
+
+    one_dimension: bool
 
     def put(self, collection: str, points: Sequence[Point]) -> None:
         """Add points, or replace those of the same id. When this returns, they survive the end of the process.
@@ -143,6 +149,7 @@ STORES: Plugins[Callable[[StoreURL], Store]] = Plugins(
     "store",
     {
         "faiss": "hatrack.rag.stores.faiss:FaissStore",
+        "pinecone": "hatrack.rag.stores.pinecone:PineconeStore",
         "postgresql": "hatrack.rag.stores.postgresql:PostgresStore",
         "qdrant": "hatrack.rag.stores.qdrant:QdrantStore",
         "qdrant+edge": "hatrack.rag.stores.qdrant_edge:QdrantEdgeStore",

@@ -46,6 +46,8 @@ class FaissStore:
         StorageError: the folder cannot be used. ConfigError: an option that is none.
     """
 
+    one_dimension = False
+
     def __init__(self, url: StoreURL) -> None:
         url.only("graph_from")
         self._folder = url.folder

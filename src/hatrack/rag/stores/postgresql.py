@@ -33,6 +33,8 @@ class PostgresStore:
         ConfigError: an option that it does not have. MissingExtra: psycopg is not installed.
     """
 
+    one_dimension = False
+
     def __init__(self, url: StoreURL) -> None:
         url.only(*_OPTIONS)
         self._driver: Any = require("psycopg", extra="postgresql", reason="a postgresql store")

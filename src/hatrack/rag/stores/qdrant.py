@@ -30,6 +30,8 @@ class QdrantStore:
         ConfigError: an option that it does not have. MissingExtra: the client is not installed.
     """
 
+    one_dimension = False
+
     def __init__(self, url: StoreURL) -> None:
         url.only("https", "prefix", "timeout")
         client = require("qdrant_client", extra="qdrant", reason="a qdrant store")

@@ -27,6 +27,8 @@ class QdrantEdgeStore:
         MissingExtra: the engine is not installed.
     """
 
+    one_dimension = False
+
     def __init__(self, url: StoreURL) -> None:
         url.only()
         self._engine: Any = require("qdrant_edge", extra="qdrant", reason="a qdrant+edge store")
