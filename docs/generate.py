@@ -14,6 +14,7 @@ from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastS
 from hatrack.core.config_cache import CacheSettings, NearSettings
 from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
 from hatrack.core.config_http import HttpSettings, KeyEntry
+from hatrack.core.config_knowledge import ChunkSettings, Collection, KnowledgeSettings, RagSettings, SearchSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
@@ -59,8 +60,13 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.preference", Preference),
     ("adapters.NAME.sweep", SweepSpace),
     ("adapters.NAME.route", Route),
+    ("adapters.NAME.rag", RagSettings),
     ("gate", GateRules),
     ("provider", ProviderSettings),
+    ("knowledge", KnowledgeSettings),
+    ("knowledge.collections.NAME", Collection),
+    ("knowledge.chunks", ChunkSettings),
+    ("knowledge.search", SearchSettings),
     ("routing", RoutingSettings),
     ("routing.rules", RoutingRule),
     ("serve", ServeSettings),

@@ -136,6 +136,8 @@ def test_there_are_plug_in_tables_to_check():
         "engine",
         "backend",
         "provider",
+        "embedder",
+        "store",
     } <= set(plug_in_tables())
 
 

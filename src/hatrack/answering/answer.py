@@ -12,6 +12,7 @@ from typing import Literal
 
 from hatrack.answering.cache import AnswerCache
 from hatrack.answering.decision import Decision, Wanted
+from hatrack.answering.grounding import Grounder
 from hatrack.answering.kept import KeptAnswer, Near
 from hatrack.answering.route import Router, routed_text
 from hatrack.answering.wording import content_words
@@ -60,6 +61,7 @@ class Answerer:
         self.router = Router.of(config, project, service.registry, service.resolve)
         self.cache = AnswerCache(project.answers, ttl=rules.ttl, max_bytes=rules.max_mb * 1e6) if rules.enabled else None
         self._near = rules.near
+        self.grounder = Grounder(project, config)
 
     def ask(
         self, messages: Sequence[Message], params: SamplingParams, emit: Callable[[Event], None], wanted: Wanted, *, knowledge: str = ""
@@ -113,8 +115,14 @@ class Answerer:
         keep = _Keeping(emit, lambda answer: cache.put(key, answer, tenant=tenant, digest=digest, near=near))
         return Answer(manifest, "miss", self.service.submit(manifest, prompt, params, keep, tenant))
 
+    def say(self, manifest: Manifest | None, text: str, prompt_tokens: int, emit: Callable[[Event], None]) -> Answer:
+        """An answer that no model is asked for: that nothing is known. Its events come before this returns."""
+        _repeat(KeptAnswer(text, (), "stop", prompt_tokens, 0), emit)
+        return Answer(manifest, "off", None)
+
     def close(self) -> None:
         """Write what is still to be kept. The service is stopped by its owner, before."""
+        self.grounder.close()
         if self.cache is not None:
             self.cache.close()
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from hatrack.answering.grounding import Grounder
 from hatrack.core.chat import Message, as_messages
 from hatrack.core.config import ProjectConfig
 from hatrack.core.config_file import read_config
@@ -24,7 +25,7 @@ from hatrack.core.errors import AdapterError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 from hatrack.core.project import Project
-from hatrack.models.adapters.folder import AdapterCard
+from hatrack.models.adapters.folder import AdapterCard, read_card
 from hatrack.models.backends.hosted import HostedAdapter, hosted_labels, open_hosted
 from hatrack.models.causal import Sampling, generate
 from hatrack.models.host import ModelHost
@@ -73,6 +74,7 @@ class Assistant:
         self._opened: dict[str, HostedAdapter] = {}
         self._pool: AdapterPool | None = None
         self._loading = threading.Lock()
+        self.knowledge = Grounder(project, config)
 
     @classmethod
     def open(cls, path: str | Path = ".", report: Callable[[str], None] = lambda line: None) -> Assistant:
@@ -124,7 +126,7 @@ class Assistant:
         """
         turns = as_messages(messages)
         sampling = Sampling(max_new_tokens, temperature, top_p, seed)
-        version = self._hosted(adapter)
+        version = self.hosted(adapter)
         if version is not None:
             return self._ask(version, turns, sampling, on_text)
         with self.pool.using(adapter) as resident:
@@ -160,7 +162,7 @@ class Assistant:
         Raises:
             AdapterNotFound: no such adapter; AdapterError: it knows no labels.
         """
-        version = self._hosted(adapter)
+        version = self.hosted(adapter)
         if version is not None:
             return [Classified(label, None) for label in hosted_labels(self._open(version), texts)]
         with self.pool.using(adapter) as resident:
@@ -176,7 +178,17 @@ class Assistant:
         best = probabilities.max(dim=1)
         return [Classified(card.labels[i], p) for i, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
 
-    def _hosted(self, adapter: str) -> Manifest | None:
+    def system(self, adapter: str) -> str:
+        """The adapter's own system prompt; empty where it has none.
+
+        Raises:
+            AdapterNotFound: no such adapter. AdapterBroken: its files are damaged.
+        """
+        if adapter == BASE:
+            return ""
+        return read_card(self.registry.files(self.registry.resolve(adapter))).system or ""
+
+    def hosted(self, adapter: str) -> Manifest | None:
         """The version, if its weights are elsewhere: then no base is loaded.
 
         Raises:

@@ -39,10 +39,11 @@ _log = logging.getLogger("hatrack.answers")
 
 @dataclass(frozen=True)
 class Job:
-    """One answer to make."""
+    """One answer to make. ``known``: what is said without a model; None: a model is asked."""
 
     prompt: tuple[int, ...]
     params: SamplingParams
+    known: str | None = None
 
     @property
     def most(self) -> int:
@@ -63,9 +64,15 @@ class Answers:
     """The answers to one HTTP request. ``close`` must be called, or the context left: it cancels what still runs."""
 
     def __init__(
-        self, context: Context, trace: Trace, manifest: Manifest | None, jobs: Sequence[Job], messages: Sequence[Message] = ()
+        self,
+        context: Context,
+        trace: Trace,
+        manifest: Manifest | None,
+        jobs: Sequence[Job],
+        messages: Sequence[Message] = (),
+        knowledge: str = "",
     ) -> None:
-        """``messages``: what the prompt was rendered from, for a cache that knows other wordings."""
+        """``messages``: what the prompt was rendered from, for a cache that knows other wordings; ``knowledge``: version of its sources."""
         self.jobs = tuple(jobs)
         self._context = context
         self._trace = trace
@@ -74,6 +81,7 @@ class Answers:
         self._first: tuple[int, Event] | None = None
         self._loop = asyncio.get_running_loop()
         self._messages = messages
+        self._knowledge = knowledge
         self._requests: list[Answer] = []
 
     async def __aenter__(self) -> Answers:
@@ -162,7 +170,13 @@ class Answers:
         answerer, tenant = self._context.answerer, self._trace.caller.tenant
         for number, job in enumerate(self.jobs):
             hear = partial(self._hear, number)
-            self._requests.append(answerer.submit(self._manifest, job.prompt, job.params, hear, tenant, messages=self._messages))
+            if job.known is not None:
+                self._requests.append(answerer.say(self._manifest, job.known, len(job.prompt), hear))
+                continue
+            request = answerer.submit(
+                self._manifest, job.prompt, job.params, hear, tenant, knowledge=self._knowledge, messages=self._messages
+            )
+            self._requests.append(request)
 
     def _hear(self, number: int, event: Event) -> None:
         """In the engine's thread."""

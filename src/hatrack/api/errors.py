@@ -16,9 +16,12 @@ from hatrack.core.errors import (
     AdapterMismatch,
     AdapterNotFound,
     Busy,
+    EmbedderChanged,
     HatrackError,
+    KnowledgeError,
     PromotionRefused,
     RequestError,
+    StoreUnreachable,
     TemplateError,
 )
 
@@ -55,11 +58,15 @@ _STATUS: tuple[tuple[type[HatrackError], int, str], ...] = (
     (AdapterBroken, 500, "adapter_broken"),
     (AdapterError, 400, "adapter_not_for_this"),
     (Busy, 429, "too_many_waiting"),
+    (EmbedderChanged, 409, "embedder_changed"),
+    (StoreUnreachable, 503, "store_unreachable"),
+    (KnowledgeError, 400, "invalid_knowledge"),
     (TemplateError, 400, "invalid_messages"),
     (RequestError, 400, "invalid_request"),
     (PromotionRefused, 409, "promotion_refused"),
     (HatrackError, 500, "server_fault"),
 )
+_PARAMS: tuple[tuple[type[HatrackError], str], ...] = ((AdapterError, "model"), (KnowledgeError, "knowledge"))
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -76,7 +83,7 @@ def error_object(error: HatrackError) -> dict[str, Any]:
     parts = (("given", error.given if status < 500 else ""), ("allowed", error.allowed), ("do", error.fix))
     details = "; ".join(f"{label}: {value}" for label, value in parts if value)
     message = f"{error.what} ({details})" if details else error.what
-    param = error.param if isinstance(error, Refusal) else "model" if isinstance(error, AdapterError) else None
+    param = error.param if isinstance(error, Refusal) else next((name for kind, name in _PARAMS if isinstance(error, kind)), None)
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     # a lone surrogate in what a client sent cannot be sent back
     return {"message": message.encode("utf-8", "replace").decode(), "type": kind, "param": param, "code": code}

@@ -38,8 +38,10 @@ COMMANDS = {
     "chat": "Talk with an adapter.",
     "classify": "Label every text of a file.",
     "serve": "Answer over HTTP, in OpenAI's shapes: all adapters from one base.",
+    "mcp": "Offer ask, classify and search as tools of the Model Context Protocol, over stdin and stdout.",
     "keys": "Make, list and revoke the server's API keys.",
     "route": "Explain which adapter a request goes to, and learn what each adapter's requests are about.",
+    "kb": "Keep documents to answer from: add, search, explain, measure.",
     "methods": "List the training methods: what each trains on this base, when to choose it.",
 }
 
@@ -113,8 +115,15 @@ def _dispatch(given: list[str]) -> None:
         import typer
 
         module = importlib.import_module(f"hatrack.cli.commands.{first}")
-        program = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        program.command(help=COMMANDS[first], context_settings={"help_option_names": ["-h", "--help"]})(_interruptible(module.run))
+        asked = {"help_option_names": ["-h", "--help"]}
+        program = typer.Typer(
+            add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, context_settings=asked
+        )
+        parts = getattr(module, "PARTS", None)  # a command of several: name to (function, help)
+        for name, (run, text) in (parts or {first: (module.run, COMMANDS[first])}).items():
+            program.command(name, help=text, context_settings=asked)(_interruptible(run))
+        if parts:
+            program.callback(help=COMMANDS[first])(lambda: None)
         program(args=given[1:], prog_name=f"hatrack {first}")
     else:
         near = closest(first, COMMANDS, 1)

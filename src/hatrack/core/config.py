@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
+from hatrack.core.config_knowledge import KnowledgeSettings, RagSettings
 from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_route import Route, RoutingSettings, overlaps
@@ -139,6 +140,7 @@ class AdapterConfig(Strict):
     split: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="Shares of train, validation and test.")
     checks: Checks = Field(Checks(), description="Limits beyond which the data is refused.")
     route: Route = Field(Route(), description="Requests that this adapter answers when they do not name one.")
+    rag: RagSettings | None = Field(None, description="How it answers from knowledge; null: only when a request asks for it.")
     train: TrainSettings = Field(TrainSettings(), description="The training loop.")
     trainer: TrainerNames = Field(TrainerNames(), description="The training loop, by the names of transformers' TrainingArguments.")
     sweep: SweepSpace = Field(SweepSpace(), description="What `hatrack train --sweep` tries.")
@@ -195,9 +197,19 @@ class ProjectConfig(Strict):
     base: str = Field("bundled/smollm2-135m-instruct", description="The base model: bundled/NAME, a hub id, or a path.")
     adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
+    knowledge: KnowledgeSettings = Field(KnowledgeSettings(), description="Documents that answers are taken from.")
     provider: ProviderSettings | None = Field(None, description="Hosted fine-tuning, for `hatrack train --provider`.")
     routing: RoutingSettings = Field(RoutingSettings(), description="Which adapter answers a request that does not name one.")
     serve: ServeSettings = Field(ServeSettings(), description="The server and its engine.")
+
+    @model_validator(mode="after")
+    def _collections_are_there(self) -> ProjectConfig:
+        known = self.knowledge.collections
+        for name, adapter in self.adapters.items():
+            for one in adapter.rag.collections if adapter.rag else ():
+                if one not in known:
+                    raise ValueError(f"adapters.{name}.rag names the collection {one!r}; knowledge.collections has {', '.join(known)}")
+        return self
 
     @field_validator("adapters")
     @classmethod

@@ -26,6 +26,9 @@ HatrackError                      a fault with: what, given, allowed, fix
 │   └── WeightsElsewhere          the weights are at a provider, and this needs them here
 ├── ProviderError                 a hosted endpoint refuses, or says what its protocol does not
 │   └── ProviderUnreachable       no answer, or none yet: connection, time, overload, a fault of its own
+├── KnowledgeError                documents cannot be kept, found or filtered as asked
+│   ├── EmbedderChanged           the vectors were made by another embedder
+│   └── StoreUnreachable          the server that holds the vectors does not answer
 ├── EvaluationError               nothing to compare, or not comparable
 ├── PromotionRefused              the evidence does not allow it
 ├── RequestError                  a request asks for something that cannot be
@@ -48,12 +51,14 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DataFileError",
+    "EmbedderChanged",
     "EngineError",
     "EvaluationError",
     "HashMismatch",
     "HatrackError",
     "HubUnreachable",
     "JobFailed",
+    "KnowledgeError",
     "MissingExtra",
     "ModelCorrupt",
     "ModelError",
@@ -67,6 +72,7 @@ __all__ = [
     "RowErrors",
     "RunInUse",
     "StorageError",
+    "StoreUnreachable",
     "TargetsNotFound",
     "TemplateError",
     "TrainingError",
@@ -226,6 +232,18 @@ class ProviderError(HatrackError):
 
 class ProviderUnreachable(ProviderError):
     """A hosted endpoint does not answer, or not now. Whether it did what was asked is not known."""
+
+
+class KnowledgeError(HatrackError):
+    """Documents cannot be kept, found or filtered as asked."""
+
+
+class EmbedderChanged(KnowledgeError):
+    """The vectors of this knowledge base were made by another embedder; comparing them would find nothing sensible."""
+
+
+class StoreUnreachable(KnowledgeError):
+    """The server that holds the vectors does not answer. Nothing was lost: what was not acknowledged is sent again."""
 
 
 class EvaluationError(HatrackError):

@@ -56,6 +56,11 @@ class Project:
         return self.state / "cache" / "answers.db"
 
     @property
+    def knowledge(self) -> Path:
+        """Documents, their chunks and the index of their words, see ``hatrack.rag``."""
+        return self.state / "kb"
+
+    @property
     def rejects(self) -> Path:
         """Rows that were left out, with their reasons."""
         return self.state / "rejects"

@@ -10,13 +10,16 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from hatrack.answering.grounding import Grounded
 from hatrack.answering.route import routed_text
 from hatrack.api.answers import Answers, Job, unless_gone
 from hatrack.api.choice import Chooser, InChoice
-from hatrack.api.context import Context, InContext, InTrace, served_name
+from hatrack.api.context import Context, InContext, InTrace, Trace, served_name
+from hatrack.api.grounding import ground, with_known_answer
 from hatrack.api.routes.generation import make_jobs, new_id, now
 from hatrack.api.shapes.generate import ResponseBody
 from hatrack.api.stream import EventStream, frame, heard
+from hatrack.core.chat import Message
 from hatrack.core.lineage import Manifest
 from hatrack.serving.request import Finished
 
@@ -28,10 +31,10 @@ router = APIRouter()
 @router.post("/v1/responses", summary="Answer a conversation, in OpenAI's newer shape")
 async def respond(body: ResponseBody, request: Request, context: InContext, trace: InTrace, choice: InChoice) -> Response:
     """OpenAI's responses. Nothing is kept: each request carries its whole conversation."""
-    manifest, jobs = await run_in_threadpool(_prepare, context, choice, body)
+    manifest, messages, jobs, grounded = await run_in_threadpool(_prepare, context, trace, choice, body)
     headers = trace.uses(context, manifest) | choice.headers
-    response = _Response(body, served_name(manifest))
-    answers = Answers(context, trace, manifest, jobs, body.messages)
+    response = _Response(body, served_name(manifest), grounded)
+    answers = Answers(context, trace, manifest, jobs, messages, grounded.version if grounded else "")
     if body.stream:
         await answers.begin()
         return EventStream(_frames(response, answers), answers, headers | answers.headers, context.settings.send_seconds)
@@ -40,17 +43,25 @@ async def respond(body: ResponseBody, request: Request, context: InContext, trac
     return JSONResponse(response.ended(whole.text, whole.end), headers=headers | answers.headers)
 
 
-def _prepare(context: Context, choice: Chooser, body: ResponseBody) -> tuple[Manifest | None, list[Job]]:
-    manifest = choice.choose(body.model, lambda: routed_text(body.messages))
-    prompt = context.service.render(manifest, body.messages)
+def _prepare(
+    context: Context, trace: Trace, choice: Chooser, body: ResponseBody
+) -> tuple[Manifest | None, list[Message], list[Job], Grounded | None]:
+    messages = body.messages
+    manifest = choice.choose(body.model, lambda: routed_text(messages))
+    grounded = ground(context, trace.caller, body, manifest, messages)
+    if grounded is not None:
+        messages = list(grounded.messages)
+    prompt = context.service.render(manifest, messages)
     schema = body.text.format.schema_for_engine() if body.text and body.text.format else None
-    return manifest, make_jobs(context, body, [prompt], schema=schema)
+    jobs = make_jobs(context, body, [prompt], schema=schema)
+    return manifest, messages, with_known_answer(jobs, grounded), grounded
 
 
 class _Response:
     """The object, from its creation to its end."""
 
-    def __init__(self, body: ResponseBody, model: str) -> None:
+    def __init__(self, body: ResponseBody, model: str, grounded: Grounded | None) -> None:
+        self._grounded = grounded
         self._head = {"id": new_id("resp_"), "object": "response", "created_at": now(), "model": model, **body.echo()}
         self.item_id = new_id("msg_")
 
@@ -78,6 +89,7 @@ class _Response:
             "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
             "output": [self.item(text, status)],
             "usage": _usage(end) if end else None,
+            **({"knowledge": self._grounded.told(text)} if self._grounded else {}),
         }
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from hatrack.api.errors import Refusal
 from hatrack.api.shapes.base import Sampled
 from hatrack.api.shapes.format import ResponseFormat, TextFormat
+from hatrack.api.shapes.knowledge import KnowledgeBody
 from hatrack.core.chat import Message, Role
 
 __all__ = ["ChatBody", "CompletionBody", "InputMessage", "ResponseBody", "TextPart", "TextSettings"]
@@ -74,6 +75,9 @@ class ChatBody(Sampled):
     logprobs: bool | None = Field(None, description="Tell the log-probability of each token.")
     top_logprobs: int | None = Field(None, ge=0, le=20, description="And of so many likely ones beside it.")
     response_format: ResponseFormat | None = Field(None, description="Text, any JSON object, or JSON after a schema.")
+    knowledge: bool | KnowledgeBody | None = Field(
+        None, description="Answer from documents, with citations: true, false, or where to look. Without it, as the adapter's rag says."
+    )
 
     @property
     def reported(self) -> int | None:
@@ -131,6 +135,7 @@ class ResponseBody(Sampled):
     input: str | list[InputMessage] = Field(description="A question, or a conversation.")
     instructions: str | None = Field(None, description="The system prompt; without it, the adapter's own.")
     max_output_tokens: int | None = Field(None, ge=1, le=_MOST_TOKENS, description="Longest answer, in tokens.")
+    knowledge: bool | KnowledgeBody | None = Field(None, description="Answer from documents, as of chat completions.")
     text: TextSettings | None = Field(None, description="What form the answer has.")
     metadata: dict[str, str] | None = Field(None, description="Comes back as it was sent.")
 
