@@ -79,7 +79,7 @@ def read_predictions(path: Path, names: Names | None = None, gold: Path | None =
             f"{path.name}: rows without a prediction or without what was expected",
             rows=tuple(faults),
             allowed='a text for each; "" is an answer too',
-            fix="an empty answer counts as wrong; a missing one is not counted for you",
+            fix="let the system answer these rows too; an empty answer is an answer, and wrong",
         )
     ids = [str(row[names.id]) if row.get(names.id) is not None else f"row-{number}" for number, row in rows]
     _check_unique(path, ids)
