@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
 from hatrack.core.config_cache import CacheSettings, NearSettings
+from hatrack.core.config_compare import CompareSettings, Prices, Wishes
 from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
 from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.config_knowledge import ChunkSettings, Collection, KnowledgeSettings, RagSettings, SearchSettings
@@ -76,6 +77,9 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("serve.cache.near", NearSettings),
     ("serve.http", HttpSettings),
     ("serve.keys", KeyEntry),
+    ("compare", CompareSettings),
+    ("compare.prices", Prices),
+    ("compare.wishes", Wishes),
 ]
 
 

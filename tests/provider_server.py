@@ -60,6 +60,7 @@ class ProviderServer:
         self.asked: list[Asked] = []
         self.say: Callable[[str, list[dict[str, str]]], str | None] = lambda model, messages: "red"
         self.base_url = ""
+        self.models: set[str] = set()  # that are there without a job
         self.listed_per_page = 1  # pages are small, so that they are turned
         self.running = threading.Event()
 
@@ -163,7 +164,7 @@ class ProviderServer:
         return {"object": "list", "data": page, "has_more": start + len(page) < len(items)}
 
     def _chat(self, body: dict[str, Any]) -> tuple[int, Any]:
-        if body["model"] not in {job["fine_tuned_model"] for job in self.jobs.values()}:
+        if body["model"] not in self.models | {job["fine_tuned_model"] for job in self.jobs.values()}:
             return 404, error(f"The model {body['model']} does not exist", code="model_not_found")
         text = self.say(body["model"], body["messages"])
         words = sum(len(message["content"].split()) for message in body["messages"])

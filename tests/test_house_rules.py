@@ -138,12 +138,13 @@ def test_there_are_plug_in_tables_to_check():
         "provider",
         "embedder",
         "store",
+        "approach",
     } <= set(plug_in_tables())
 
 
 @pytest.mark.parametrize("kind", sorted(plug_in_tables()))
 def test_every_plug_in_point_is_run_through_one_conformance_test(kind):
-    table = f"{kind.upper()}S"
+    table = f"{kind.upper()}{'ES' if kind.endswith('ch') else 'S'}"
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "conformance").glob("test_*.py")]
     over_all = re.compile(rf"{table}\.names\(\)")
     assert any(over_all.search(text) for text in texts), f"no test in tests/conformance is parametrised over {table}.names()"

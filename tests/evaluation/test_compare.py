@@ -14,7 +14,7 @@ from hatrack.core.config_file import read_config
 from hatrack.core.errors import EvaluationError
 from hatrack.core.project import Project
 from hatrack.data.prepare import prepare
-from hatrack.evaluation import systems
+from hatrack.evaluation import prompting, systems
 from hatrack.evaluation.compare import evaluate_adapter
 from hatrack.models.encoder import class_centroids, embed
 from hatrack.models.host import ModelHost
@@ -61,14 +61,14 @@ def asked(monkeypatch, colours):
     """Every prompt that a model is given during a report, as text, by the function that gets it."""
     seen: dict[str, list[str]] = {"generate": [], "score_labels": []}
     for name in seen:
-        real = getattr(systems, name)
+        real = getattr(prompting, name)
 
         def spy(module, prompts, *rest, name=name, real=real):
             active = colours.host._active.name
             seen[name] += [f"{active[:4]}|{colours.host.files.tokenizer.decode(list(prompt))}" for prompt in prompts]
             return real(module, prompts, *rest)
 
-        monkeypatch.setattr(systems, name, spy)
+        monkeypatch.setattr(prompting, name, spy)
     return seen
 
 
@@ -99,7 +99,7 @@ def test_all_figures_of_the_base_are_in_the_report_and_the_best_one_must_be_beat
 def test_the_calibrated_base_answers_with_the_label_that_the_text_makes_likelier(colours):
     host, card, test = colours.host, colours.host.adapters[colours.manifest.digest].card, colours.prepared.splits.test
     trie = build_trie([host.renderer.answer_ids(label) for label in card.labels])
-    system = systems._listing(card)
+    system = prompting.listing(card)
 
     def scores(texts):
         prompts = [host.renderer.prompt((Message("system", system), Message("user", text))).ids for text in texts]
@@ -146,7 +146,7 @@ def test_the_report_says_what_was_measured_on_what(colours):
         assert system.latency_rows == 20
         assert system.prompt_tokens > 10
     assert {c.metric for c in report.comparisons} == {
-        "accuracy", "macro_f1", "format", "latency_p50_ms", "latency_p95_ms", "prompt_tokens", "answer_tokens",
+        "accuracy", "macro_f1", "micro_f1", "format", "latency_p50_ms", "latency_p95_ms", "prompt_tokens", "answer_tokens",
     }  # fmt: skip
     assert report.comparison("prompt_tokens").difference < 0  # no list of labels to read
 
@@ -223,4 +223,4 @@ def test_a_gate_metric_that_does_not_apply_is_refused_with_those_that_do(colours
     with pytest.raises(EvaluationError) as refused:
         colours.report(GateRules(metric="token_f1"), test=colours.prepared.splits.test[:3])
     assert refused.value.given == "token_f1"
-    assert refused.value.allowed == "accuracy, format, macro_f1"
+    assert refused.value.allowed == "accuracy, format, macro_f1, micro_f1"

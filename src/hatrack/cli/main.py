@@ -21,12 +21,16 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "quickstart": "Make, train and prove three example adapters, in minutes, without a network.",
+    "advise": "Say which approach to begin with, before there is any data.",
     "init": "Start a project: write a hatrack.yaml for a data file.",
     "check": "Look at the data before training: what is wrong with it, and what to do.",
     "prepare": "Write clean, split, hashed training data, with a record of every step.",
+    "compare": "Try every approach on your data, from word counts to full fine-tuning, and recommend one.",
     "adapt": "The whole way: check, train, evaluate, and promote what beats the base.",
     "train": "Train an adapter and register it as a new version.",
-    "eval": "Measure a version against the base on the test rows.",
+    "eval": "Measure a version against the base on the test rows, or any two systems side by side.",
+    "score": "Score a file of predictions: every metric with its interval, slices, a second system.",
+    "judge": "Let a model judge two systems, and check the judge against people.",
     "promote": "Make a version the champion, if its evaluation allows it.",
     "rollback": "Give the title back to the champion before.",
     "versions": "List adapters and their versions.",

@@ -17,6 +17,8 @@ _SHOWN = {
     "preference_accuracy": "preference accuracy",
     "reward_accuracy": "reward accuracy",
 }
+_NAMES = _SHOWN | {"micro_f1": "micro-F1", "rouge_l": "ROUGE-L", "chrf": "chrF", "ece": "ECE"}  # in the table of differences
+_COSTS = ("latency_p50_ms", "latency_p95_ms", "prompt_tokens", "answer_tokens")
 
 
 def report_tables(report: EvalReport) -> tuple[Table, Table]:
@@ -46,7 +48,7 @@ def report_tables(report: EvalReport) -> tuple[Table, Table]:
     ):
         differences.add_column(heading, justify="right" if side == "right" else "left")
     for c in report.comparisons:
-        differences.add_row(_SHOWN.get(c.metric, c.metric.replace("_", " ")), c.base, *_difference(c), style=_colour(c))
+        differences.add_row(_NAMES.get(c.metric, c.metric.replace("_", " ")), c.base, *_difference(c), style=_colour(c))
     return scores, differences
 
 
@@ -83,7 +85,7 @@ def _costs(system: SystemScores) -> list[str]:
 
 
 def _difference(c: Comparison) -> list[str]:
-    digits = 3 if c.metric in _SHOWN else 1  # else milliseconds or tokens
+    digits = 1 if c.metric in _COSTS else 3
     return [f"{c.difference:+.{digits}f}", f"{c.interval.low:+.{digits}f} to {c.interval.high:+.{digits}f}", _p(c.p_value)]
 
 

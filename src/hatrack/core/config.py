@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
+from hatrack.core.config_compare import CompareSettings
 from hatrack.core.config_knowledge import KnowledgeSettings, RagSettings
 from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
@@ -201,6 +202,7 @@ class ProjectConfig(Strict):
     provider: ProviderSettings | None = Field(None, description="Hosted fine-tuning, for `hatrack train --provider`.")
     routing: RoutingSettings = Field(RoutingSettings(), description="Which adapter answers a request that does not name one.")
     serve: ServeSettings = Field(ServeSettings(), description="The server and its engine.")
+    compare: CompareSettings = Field(CompareSettings(), description="Which approaches `hatrack compare` tries, and at what prices.")
 
     @model_validator(mode="after")
     def _collections_are_there(self) -> ProjectConfig:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from hatrack.core.errors import EvaluationError
 from hatrack.data.records import Example
-from hatrack.evaluation.systems import ADAPTER, ANSWER_TOKENS, LATENCY_ROWS, SystemOutput, question, run_bases
+from hatrack.evaluation.prompting import ANSWER_TOKENS, question
+from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, SystemOutput, run_bases
 from hatrack.models.backends.base import Completion
 from hatrack.models.backends.hosted import HostedAdapter, asked_together
 from hatrack.models.causal import Sampling

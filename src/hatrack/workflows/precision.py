@@ -18,8 +18,9 @@ from hatrack.data.prepare import Prepared
 from hatrack.data.records import Example
 from hatrack.evaluation.gate import gated_metric
 from hatrack.evaluation.metrics.base import METRICS, Answers
+from hatrack.evaluation.prompting import ANSWER_TOKENS, question
 from hatrack.evaluation.statistics import bca_interval
-from hatrack.evaluation.systems import ANSWER_TOKENS, expected_answer, question
+from hatrack.evaluation.systems import expected_answer
 from hatrack.serving.request import Event, Failed, Finished, Piece, SamplingParams
 from hatrack.serving.service import ModelService
 from hatrack.serving.settings import EngineSettings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
+from hatrack.core.names import BASE
 
 if TYPE_CHECKING:
     from hatrack.core.lineage import Manifest
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    reference: Annotated[str, typer.Argument(help="NAME (its newest version) or NAME@VERSION.")],
+    reference: Annotated[str, typer.Argument(help="NAME (its newest version), NAME@VERSION, base, or URL#MODEL.")],
+    against: Annotated[str | None, typer.Option("--against", help="Put it beside another system, row by row: as REFERENCE.")] = None,
+    on: Annotated[str | None, typer.Option("--on", help="The adapter whose test rows are asked; for base and URL#MODEL.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Also for each value of these columns: country,label,length.")] = "",
+    page: Annotated[Path | None, typer.Option("--page", help="With --against: where the page of all rows is written.")] = None,
+    key_env: Annotated[str, typer.Option("--key-env", help="For URL#MODEL: the environment variable with its key.")] = "OPENAI_API_KEY",
+    list_labels: Annotated[bool, typer.Option("--list-labels", help="For URL#MODEL: tell it all labels.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Measure what serving in 8 bits changes, and keep that with the version.")] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
@@ -24,6 +31,9 @@ def run(
     from hatrack.workflows.adapt import Workbench
 
     bench = Workbench.open(project, progress_console())
+    if against is not None or on is not None or by or reference == BASE or "://" in reference:
+        _beside(bench, [reference, *([against] if against else [])], on, by, page, key_env, list_labels=list_labels, json=json)
+        return
     manifest = bench.registry.resolve(reference if "@" in reference else f"{reference}@latest")
     if int8:
         _int8(bench, manifest, json=json)
@@ -44,6 +54,41 @@ def run(
         )
         console.print(next_step, style="green" if report.passed else "red")
     raise typer.Exit(0 if report.passed else 1)
+
+
+def _beside(
+    bench: Workbench, specs: list[str], on: str | None, by: str, page: Path | None, key_env: str, *, list_labels: bool, json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from hatrack.cli.scores import comparison_table, score_table, slice_table
+    from hatrack.core.errors import ConfigError
+    from hatrack.workflows.side_by_side import side_by_side
+
+    own = [spec.partition("@")[0] for spec in specs if spec != BASE and "://" not in spec]
+    name = on or (own[0] if own else next(iter(bench.config.adapters)) if len(bench.config.adapters) == 1 else None)
+    if name is None:
+        raise ConfigError("on whose test rows?", given=" and ".join(specs), allowed=", ".join(bench.config.adapters), fix="add --on NAME")
+    columns = [one.strip() for one in by.split(",") if one.strip()]
+    found = side_by_side(bench, specs, name, by=columns, page=page, key_env=key_env, list_labels=list_labels)
+    if json:
+        scores = {one.metric.name: one.score.model_dump(mode="json") for one in found.scores}
+        differences = [one.model_dump(mode="json") for one in found.differences]
+        parts = [{**asdict(one), "score": one.score.model_dump(mode="json")} for one in found.slices]
+        files = {one: str(file) for one, file in zip(found.names, found.files, strict=True)}
+        shown = {"systems": list(found.names), "rows": found.rows, "scores": scores, "against": differences, "slices": parts}
+        print_json({**shown, "files": files, "page": str(found.page) if found.page else None})
+        return
+    console = result_console()
+    console.print(score_table(found.names[0], found.rows, found.labels, found.scores, bench.config.gate.confidence))
+    if found.differences:
+        console.print(comparison_table(found.names[0], found.differences))
+    if found.slices:
+        console.print(slice_table(found.scores[0].metric.name, found.slices))
+    for one, file in zip(found.names, found.files, strict=True):
+        console.print(f"answers of {one}: {file}", soft_wrap=True, markup=False)
+    if found.page:
+        console.print(f"page: {found.page}", soft_wrap=True, markup=False)
 
 
 def _int8(bench: Workbench, manifest: Manifest, *, json: bool) -> None:

@@ -28,6 +28,10 @@ class Answers:
         likelihoods: ``[n, texts, 2]`` where a system is measured by how likely it finds given texts (one for complete,
             the better and the worse answer for prefer): the log-probability in nats and the number of tokens.
         reference: the same of what the adapter was trained on from: its parent, else the base.
+        confidences: ``[n]``, how sure the system said it was, 0 to 1.
+        contexts: what the system was given to answer from.
+        sources: the names of the sources that each answer should cite.
+        pattern: a regular expression that the whole answer must match.
     """
 
     given: Sequence[str]
@@ -36,6 +40,10 @@ class Answers:
     answer_schema: dict[str, Any] | None = None
     likelihoods: Rows | None = None
     reference: Rows | None = None
+    confidences: Rows | None = None
+    contexts: Sequence[str] | None = None
+    sources: Sequence[Sequence[str]] | None = None
+    pattern: str | None = None
 
 
 class Metric(Protocol):
@@ -67,8 +75,17 @@ METRICS: Plugins[type[Metric]] = Plugins(
     {
         "accuracy": "hatrack.evaluation.metrics.classification:Accuracy",
         "macro_f1": "hatrack.evaluation.metrics.classification:MacroF1",
+        "micro_f1": "hatrack.evaluation.metrics.classification:MicroF1",
+        "ece": "hatrack.evaluation.metrics.calibration:CalibrationError",
         "format": "hatrack.evaluation.metrics.format:Format",
+        "pattern": "hatrack.evaluation.metrics.format:Pattern",
+        "exact_match": "hatrack.evaluation.metrics.overlap:ExactMatch",
         "token_f1": "hatrack.evaluation.metrics.overlap:TokenF1",
+        "rouge_l": "hatrack.evaluation.metrics.overlap:RougeL",
+        "chrf": "hatrack.evaluation.metrics.overlap:ChrF",
+        "numeric": "hatrack.evaluation.metrics.numeric:Numeric",
+        "citation_recall": "hatrack.evaluation.metrics.grounding:CitationRecall",
+        "groundedness": "hatrack.evaluation.metrics.grounding:Groundedness",
         "perplexity": "hatrack.evaluation.metrics.likelihood:Perplexity",
         "preference_accuracy": "hatrack.evaluation.metrics.likelihood:PreferenceAccuracy",
         "reward_accuracy": "hatrack.evaluation.metrics.likelihood:RewardAccuracy",

@@ -1,4 +1,4 @@
-"""Accuracy and macro-F1."""
+"""Accuracy, macro-F1 and micro-F1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from hatrack.evaluation.metrics.base import Answers, Rows
 
-__all__ = ["Accuracy", "MacroF1"]
+__all__ = ["Accuracy", "MacroF1", "MicroF1"]
 
 
 class Accuracy:
@@ -52,3 +52,24 @@ class MacroF1:
         asked, answered = np.bincount(expected, minlength=size), np.bincount(given, minlength=size)
         present = asked > 0
         return float((2 * hits[present] / (asked + answered)[present]).mean())
+
+
+class MicroF1:
+    """F1 over all decisions together: ``2 hits / (answers that are labels + rows)``.
+
+    Where every answer is a label it equals accuracy; an answer outside the labels costs recall and no precision.
+    """
+
+    name = "micro_f1"
+    right_or_wrong = False
+    higher_is_better = True
+
+    def applies(self, answers: Answers) -> bool:
+        return bool(answers.labels)
+
+    def rows(self, answers: Answers) -> Rows:
+        known = set(answers.labels)
+        return np.array([[g == e, g in known] for g, e in zip(answers.given, answers.expected, strict=True)], float)
+
+    def total(self, rows: Rows) -> float:
+        return float(2 * rows[:, 0].sum() / (rows[:, 1].sum() + len(rows)))

@@ -1,14 +1,15 @@
-"""Format compliance: the answer is one of the labels, or valid against a JSON schema."""
+"""Format compliance: the answer is one of the labels, valid against a JSON schema, or as a regular expression says."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 
 from hatrack.evaluation.metrics.base import Answers, Rows
 
-__all__ = ["Format"]
+__all__ = ["Format", "Pattern"]
 
 
 class Format:
@@ -29,6 +30,24 @@ class Format:
 
         validator = jsonschema_rs.validator_for(answers.answer_schema)
         return np.array([[_valid(validator, given)] for given in answers.given], float)
+
+    def total(self, rows: Rows) -> float:
+        return float(rows.mean())
+
+
+class Pattern:
+    """Share of answers that match a regular expression as a whole."""
+
+    name = "pattern"
+    right_or_wrong = True
+    higher_is_better = True
+
+    def applies(self, answers: Answers) -> bool:
+        return answers.pattern is not None
+
+    def rows(self, answers: Answers) -> Rows:
+        wanted = re.compile(answers.pattern or "", re.DOTALL)
+        return np.array([[wanted.fullmatch(given) is not None] for given in answers.given], float)
 
     def total(self, rows: Rows) -> float:
         return float(rows.mean())

@@ -1,0 +1,1 @@
+"""Ways of solving a task, one file for each idea."""

@@ -1,0 +1,1 @@
+"""Two systems on the same rows as one page for a browser: what differs, filtered and looked at row by row."""
