@@ -12,10 +12,12 @@ from pydantic import BaseModel
 
 from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
 from hatrack.core.config_cache import CacheSettings, NearSettings
+from hatrack.core.config_guard import GuardRules, InputRules, OutputRules
 from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
+from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames
@@ -58,7 +60,11 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.preference", Preference),
     ("adapters.NAME.sweep", SweepSpace),
     ("adapters.NAME.route", Route),
+    ("guard", GuardRules),
+    ("guard.input", InputRules),
+    ("guard.output", OutputRules),
     ("gate", GateRules),
+    ("safety", SafetySettings),
     ("provider", ProviderSettings),
     ("routing", RoutingSettings),
     ("routing.rules", RoutingRule),

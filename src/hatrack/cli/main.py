@@ -27,6 +27,8 @@ COMMANDS = {
     "adapt": "The whole way: check, train, evaluate, and promote what beats the base.",
     "train": "Train an adapter and register it as a new version.",
     "eval": "Measure a version against the base on the test rows.",
+    "redteam": "Ask a version, or any endpoint, what it must not answer, and judge the answers by rule.",
+    "gate": "Say whether a version passes the gate, rule by rule; the exit code is for CI.",
     "promote": "Make a version the champion, if its evaluation allows it.",
     "rollback": "Give the title back to the champion before.",
     "versions": "List adapters and their versions.",

@@ -29,6 +29,7 @@ HatrackError                      a fault with: what, given, allowed, fix
 ├── EvaluationError               nothing to compare, or not comparable
 ├── PromotionRefused              the evidence does not allow it
 ├── RequestError                  a request asks for something that cannot be
+│   ├── GuardRefused              a guard-rail does not let a question pass
 │   └── Busy                      too many are waiting; says when to come back
 ├── StorageError                  disk full, folder not writable
 └── MissingExtra                  an optional dependency is not installed
@@ -48,6 +49,7 @@ __all__ = [
     "DataError",
     "DataFileError",
     "EvaluationError",
+    "GuardRefused",
     "HashMismatch",
     "HatrackError",
     "HubUnreachable",
@@ -236,6 +238,10 @@ class PromotionRefused(HatrackError):
 
 class RequestError(HatrackError):
     """A request asks for something that cannot be done."""
+
+
+class GuardRefused(RequestError):
+    """A guard-rail of the adapter does not let a question pass."""
 
 
 class Busy(RequestError):

@@ -17,6 +17,7 @@ from hatrack.data.leaving import check_leaving
 from hatrack.data.prepare import Prepared, prepare
 from hatrack.data.tools import Tools
 from hatrack.evaluation.compare import evaluate_adapter
+from hatrack.evaluation.gate import check_rules
 from hatrack.models.backends.hosted import open_hosted
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
@@ -51,6 +52,7 @@ class Workbench:
             ConfigError: faults in ``hatrack.yaml``. ModelError: the base cannot be had.
         """
         config = read_config(root, option_model)
+        check_rules(config.gate)
         project = Project(root.absolute())
         team = processes()
         team.check_folder(project.state)
@@ -168,6 +170,13 @@ def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
     prepared = bench.prepare(name)
     manifest = bench.train(name, prepared)
     report = bench.evaluate(manifest, prepared)
-    if report.passed and bench.registry.aliases(name).get(CHAMPION) != manifest.version:
-        promote(bench.registry, f"{name}@{manifest.version}")
-    return manifest, report, report.passed
+    if not report.passed:
+        return manifest, report, False
+    from hatrack.workflows.checks import complete_checks  # which asks with a workbench
+
+    losses = complete_checks(bench, manifest, prepared)
+    if losses:
+        return manifest, report.model_copy(update={"passed": False, "reasons": (*report.reasons, *losses)}), False
+    if bench.registry.aliases(name).get(CHAMPION) != manifest.version:
+        promote(bench.registry, f"{name}@{manifest.version}", rules=bench.config.gate)
+    return manifest, report, True

@@ -18,6 +18,7 @@ from hatrack.api.routes.generation import make_jobs, new_id, now, token_text, us
 from hatrack.api.shapes.generate import ChatBody
 from hatrack.api.stream import EventStream, frame, heard
 from hatrack.core.lineage import Manifest
+from hatrack.core.names import BASE
 from hatrack.serving.request import Finished, TokenChoice
 
 __all__ = ["router"]
@@ -56,7 +57,7 @@ def _prepare(context: Context, choice: Chooser, body: ChatBody) -> tuple[Manifes
     """In a thread: tokenising a long conversation takes time."""
     messages = [turn.message() for turn in body.messages]
     manifest = choice.choose(body.model, lambda: routed_text(messages))
-    prompt = context.service.render(manifest, messages)
+    prompt = context.service.render(manifest, context.answerer.guard.incoming(manifest.name if manifest else BASE, messages))
     schema = body.response_format.schema_for_engine() if body.response_format else None
     return manifest, make_jobs(context, body, [prompt], logprobs=body.reported, schema=schema)
 

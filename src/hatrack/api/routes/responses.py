@@ -18,6 +18,7 @@ from hatrack.api.routes.generation import make_jobs, new_id, now
 from hatrack.api.shapes.generate import ResponseBody
 from hatrack.api.stream import EventStream, frame, heard
 from hatrack.core.lineage import Manifest
+from hatrack.core.names import BASE
 from hatrack.serving.request import Finished
 
 __all__ = ["router"]
@@ -42,7 +43,7 @@ async def respond(body: ResponseBody, request: Request, context: InContext, trac
 
 def _prepare(context: Context, choice: Chooser, body: ResponseBody) -> tuple[Manifest | None, list[Job]]:
     manifest = choice.choose(body.model, lambda: routed_text(body.messages))
-    prompt = context.service.render(manifest, body.messages)
+    prompt = context.service.render(manifest, context.answerer.guard.incoming(manifest.name if manifest else BASE, body.messages))
     schema = body.text.format.schema_for_engine() if body.text and body.text.format else None
     return manifest, make_jobs(context, body, [prompt], schema=schema)
 

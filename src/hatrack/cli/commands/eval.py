@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 def run(
     reference: Annotated[str, typer.Argument(help="NAME (its newest version) or NAME@VERSION.")],
     int8: Annotated[bool, typer.Option("--int8", help="Measure what serving in 8 bits changes, and keep that with the version.")] = False,
+    general: Annotated[
+        bool, typer.Option("--general", help="Measure what general ability it kept, and keep that with the version.")
+    ] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
@@ -28,6 +31,8 @@ def run(
     if int8:
         _int8(bench, manifest, json=json)
         return
+    if general:
+        _general(bench, manifest, json=json)
     report = bench.evaluate(manifest, bench.prepare(manifest.name), again=True)
     if json:
         print_json(report.model_dump(mode="json"))
@@ -64,3 +69,23 @@ def _int8(bench: Workbench, manifest: Manifest, *, json: bool) -> None:
     )
     verdict = "served in 8 bits" if kept else "served in full precision, one adapter at a time"
     console.print(f"  {verdict}: the limit is a loss of {limit:g} (serve.max_int8_loss)", style="green" if kept else "yellow")
+
+
+def _general(bench: Workbench, manifest: Manifest, *, json: bool) -> None:
+    from hatrack.workflows.general import check_general
+
+    report = check_general(bench, manifest)
+    tolerated = bench.config.gate.tolerated("general")
+    losses = report.losses(tolerated)
+    if json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        from hatrack.cli.checked import print_check
+
+        console = result_console()
+        print_check(console, report, tolerated)
+        for sentence in losses:
+            console.print(sentence, style="red")
+        if not losses:
+            console.print(f"nothing general fell by more than {tolerated:g} for sure (gate.tolerate)", style="green")
+    raise typer.Exit(1 if losses else 0)

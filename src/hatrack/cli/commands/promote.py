@@ -20,6 +20,6 @@ def run(
     from hatrack.registry.promote import promote
     from hatrack.registry.store import Registry
 
-    read_config(project)
-    manifest = promote(Registry(Project(project.absolute())), reference, override=override)
+    rules = read_config(project).gate
+    manifest = promote(Registry(Project(project.absolute())), reference, override=override, rules=rules)
     result_console().print(f"{manifest.name}@{manifest.version} is champion (digest {manifest.digest[:12]})")
