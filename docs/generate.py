@@ -21,6 +21,7 @@ from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames
+from hatrack.core.config_watch import AlertSettings, Schedule, WatchSettings
 from hatrack.training.methods.base import METHODS
 
 HERE = Path(__file__).parent
@@ -65,6 +66,9 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("guard.output", OutputRules),
     ("gate", GateRules),
     ("safety", SafetySettings),
+    ("watch", WatchSettings),
+    ("watch.schedules", Schedule),
+    ("watch.alerts", AlertSettings),
     ("provider", ProviderSettings),
     ("routing", RoutingSettings),
     ("routing.rules", RoutingRule),

@@ -14,6 +14,7 @@ from hatrack.answering.cache import AnswerCache
 from hatrack.answering.decision import Decision, Wanted
 from hatrack.answering.guard import Guard
 from hatrack.answering.kept import KeptAnswer, Near
+from hatrack.answering.request_log import RequestLog
 from hatrack.answering.route import Router, routed_text
 from hatrack.answering.wording import content_words
 from hatrack.core.chat import Message
@@ -59,6 +60,7 @@ class Answerer:
         rules = config.serve.cache
         self.service = service
         self.guard = Guard(config)
+        self.log = RequestLog(project.requests, config.watch)
         self.router = Router.of(config, project, service.registry, service.resolve)
         self.cache = AnswerCache(project.answers, ttl=rules.ttl, max_bytes=rules.max_mb * 1e6) if rules.enabled else None
         self._near = rules.near
@@ -101,7 +103,11 @@ class Answerer:
             Busy, RequestError, AdapterError: see ``ModelService.submit``.
         """
         cache = self.cache
-        emit = self.guard.outgoing(_name(manifest), emit)  # before the cache: what is kept is what the model said
+        # Before the cache: what is kept is what the model said.
+        emit = self.guard.outgoing(_name(manifest), emit)
+        if manifest is not None and messages:
+            labels = tuple(manifest.config.get("labels") or ())
+            emit = self.log.listening(manifest.name, manifest.version, messages, labels, emit)
         if cache is None or not _repeatable(params):
             return Answer(manifest, "off", self.service.submit(manifest, prompt, params, emit, tenant))
         digest = manifest.digest if manifest else BASE

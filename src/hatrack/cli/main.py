@@ -28,6 +28,9 @@ COMMANDS = {
     "train": "Train an adapter and register it as a new version.",
     "eval": "Measure a version against the base on the test rows.",
     "redteam": "Ask a version, or any endpoint, what it must not answer, and judge the answers by rule.",
+    "drift": "Say whether what a version is asked is still what it was made for.",
+    "worker": "Run the schedules of hatrack.yaml until it is told to stop: drift, red team, evaluation.",
+    "run-due": "Run the schedules that are due, once; for cron.",
     "gate": "Say whether a version passes the gate, rule by rule; the exit code is for CI.",
     "promote": "Make a version the champion, if its evaluation allows it.",
     "rollback": "Give the title back to the champion before.",
@@ -114,7 +117,7 @@ def _dispatch(given: list[str]) -> None:
         # Each command is a Typer program of its own: nothing of the others is imported.
         import typer
 
-        module = importlib.import_module(f"hatrack.cli.commands.{first}")
+        module = importlib.import_module(f"hatrack.cli.commands.{first.replace('-', '_')}")
         program = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         program.command(help=COMMANDS[first], context_settings={"help_option_names": ["-h", "--help"]})(_interruptible(module.run))
         program(args=given[1:], prog_name=f"hatrack {first}")

@@ -14,6 +14,7 @@ from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
+from hatrack.core.config_watch import WatchSettings
 from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
 from hatrack.core.strict import Strict
 
@@ -217,6 +218,7 @@ class ProjectConfig(Strict):
     adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
     guard: GuardRules = Field(GuardRules(), description="Rules while the base, or an adapter without its own, is used.")
+    watch: WatchSettings = Field(WatchSettings(), description="What is looked at while adapters are in use.")
     safety: SafetySettings = Field(SafetySettings(), description="What `hatrack redteam` asks.")
     provider: ProviderSettings | None = Field(None, description="Hosted fine-tuning, for `hatrack train --provider`.")
     routing: RoutingSettings = Field(RoutingSettings(), description="Which adapter answers a request that does not name one.")
