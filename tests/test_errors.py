@@ -17,6 +17,7 @@ import pytest
 import error_cases_data  # noqa: F401  # enters its cases in the list
 import error_cases_derived  # noqa: F401  # so does this
 import error_cases_hosted  # noqa: F401  # and this
+import error_cases_proof  # noqa: F401  # as above
 import error_cases_route  # noqa: F401  # as above
 import error_cases_serve  # noqa: F401  # as above
 import error_cases_together  # noqa: F401  # and this
