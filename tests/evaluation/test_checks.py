@@ -50,16 +50,16 @@ def test_more_groups_make_each_interval_wider_so_that_all_hold_together():
 
 
 def test_no_better_and_no_worse_adapters_are_hardly_ever_called_worse():
-    """Where nothing changed but chance, at most 5 % of reports may speak of a loss, however many groups they have."""
+    """Where nothing changed but chance, at most 5 % of reports should speak of a loss, however many groups they have."""
     rng = np.random.default_rng(5)
     called = 0
-    for _ in range(100):
+    for _ in range(30):
         flips = {name: rng.random((2, 24)) < 0.7 for name in ("one", "two")}
         ours, theirs = (
             [Item(name, str(i), float(value)) for name in flips for i, value in enumerate(flips[name][side])] for side in (0, 1)
         )
         called += bool(check_report("safety", SUBJECT, ABOUT, ours, theirs).losses(0))
-    assert called <= 5
+    assert called <= 2
 
 
 def test_where_lower_is_better_a_rise_is_the_loss_and_is_shown_as_perplexity():

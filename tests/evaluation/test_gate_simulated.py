@@ -34,4 +34,4 @@ def test_of_1000_adapters_that_are_no_better_at_most_5_percent_pass():
 
 def test_and_most_that_are_much_better_do():
     rng = np.random.default_rng(7)
-    assert sum(passes(rng, 0.2, 0.8) for _ in range(40)) >= 36
+    assert sum(passes(rng, 0.2, 0.8) for _ in range(12)) >= 11

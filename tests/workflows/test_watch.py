@@ -67,7 +67,7 @@ def test_the_table_shows_every_test(root, hatrack, stream):
     pytest.importorskip("river")
     asked(root, usual())
     ran = hatrack("drift", "words", *stream, project=root)
-    for what in ("content", "spread of content", "length", "language", "label", "confidence"):
+    for what in ("content", "spread of content", "length", "language", "label"):
         assert what in ran.out
     assert ("ADWIN" in ran.out) == bool(stream)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,7 +13,8 @@ from hatrack.core.lineage import Interval
 
 __all__ = ["GENERAL", "SAFETY", "Change", "CheckReport", "CheckedGroup", "FailedItem", "check_kind"]
 
-SAFETY, GENERAL = "safety", "general"
+SAFETY: Final = "safety"
+GENERAL: Final = "general"
 Check = Literal["safety", "general"]
 
 

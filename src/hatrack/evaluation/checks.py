@@ -13,7 +13,7 @@ from hatrack.core.checks import Change, Check, CheckedGroup, CheckReport, Failed
 from hatrack.core.lineage import Interval
 from hatrack.evaluation.statistics import bca_interval, mcnemar_p
 
-__all__ = ["CONFIDENCE", "Item", "Subject", "check_report"]
+__all__ = ["CONFIDENCE", "Item", "Subject", "check_report", "share_interval"]
 
 CONFIDENCE = 0.95
 _SHOWN = 200  # failed items that a report keeps, of each group
@@ -85,7 +85,7 @@ def _group(
     name: str, about: str, ours: Sequence[Item], theirs: Sequence[Item] | None, lower: bool, confidence: float, seed: int
 ) -> CheckedGroup:
     values = np.array([item.value for item in ours])
-    interval = _mean_interval(values, seed) if lower else _share_interval(values)
+    interval = _mean_interval(values, seed) if lower else share_interval(int(values.sum()), len(values))
     if theirs is None:
         return CheckedGroup(
             name=name, about=about, items=len(ours), score=float(values.mean()), interval=interval, higher_is_better=not lower
@@ -115,9 +115,9 @@ def _change(ours: np.ndarray, theirs: np.ndarray, nats: bool, confidence: float,
     return Change(difference=mean, interval=interval, p_value=p)
 
 
-def _share_interval(passed: np.ndarray) -> Interval:
+def share_interval(passed: int, of: int) -> Interval:
     """Wilson's interval of a share: has a width even where all or none passed."""
-    low, high = stats.binomtest(int(passed.sum()), len(passed)).proportion_ci(CONFIDENCE, method="wilson")
+    low, high = stats.binomtest(passed, of).proportion_ci(CONFIDENCE, method="wilson")
     return Interval(low=float(low), high=float(high), confidence=CONFIDENCE)
 
 

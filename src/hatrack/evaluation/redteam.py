@@ -57,7 +57,7 @@ def memorised_set(train: Sequence[Example], most: int) -> ProbeSet:
     Personal data that the question holds too is not looked for: repeating it tells nothing.
     """
     recogniser = RECOGNISERS.get("patterns")(tuple(PACKS.names()))
-    asked = []
+    asked: list[Asked] = []
     for example in train:
         if len(asked) >= most:
             break

@@ -9,10 +9,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from hatrack.core.config_file import read_config
 from hatrack.core.config_watch import Schedule
 from hatrack.core.errors import ConfigError, HatrackError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import closest
+from hatrack.core.project import Project
+from hatrack.training.methods.base import option_model
 from hatrack.workflows.adapt import Workbench, adapt
 from hatrack.workflows.alert import send_alert, webhook_address
 from hatrack.workflows.drift import find_drift
@@ -33,14 +36,14 @@ class Watch:
             ConfigError: no schedule, one of an adapter that is not there, or no address for alerts.
         """
         self._root, self._console = root, console
-        self._bench = Workbench.open(root, console)
-        self._rules = self._bench.config.watch
+        config = read_config(root, option_model)
+        self._rules = config.watch
         if not self._rules.schedules:
             raise ConfigError(
                 "there is nothing to watch", given="watch.schedules is empty", allowed="jobs: drift, redteam, eval, general",
                 fix="add one: watch: {schedules: [{job: drift, adapter: NAME, every: 1d}]}",
             )  # fmt: skip
-        known = self._bench.config.adapters
+        known = config.adapters
         faults = [
             f"watch.schedules: there is no adapter {one.adapter!r}"
             + (f"; did you mean {near[0]}?" if (near := closest(one.adapter, known, 1)) else "")
@@ -50,7 +53,8 @@ class Watch:
         if faults:
             raise ConfigError("schedules name adapters that are not there", faults=tuple(faults), allowed=", ".join(known))
         self._webhook = webhook_address(self._rules.alerts)
-        self.history = History(self._bench.project.watch)
+        self._project = Project(root.absolute())
+        self.history = History(self._project.watch)
 
     def wait(self, now: float) -> float:
         """Seconds until the next schedule is due; 0 where one is."""
@@ -62,8 +66,8 @@ class Watch:
         Raises:
             ConfigError: another process is at it.
         """
-        lock = FileLock(f"{self._bench.project.watch}.lock")
-        self._bench.project.state.mkdir(parents=True, exist_ok=True)
+        self._project.state.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{self._project.watch}.lock")
         try:
             with lock.acquire(timeout=0):
                 return [self._run(schedule, clock()) for schedule in self._rules.schedules if self.history.due(schedule, clock()) <= 0]
@@ -76,11 +80,12 @@ class Watch:
         self._console.print(f"[dim]{schedule.job} of {schedule.adapter}[/dim]")
         version, retrained = "", ""
         try:
-            manifest = self._bench.registry.resolve(schedule.adapter)
+            bench = Workbench.open(self._root, self._console)  # a worker lives for months; each job begins with nothing loaded
+            manifest = bench.registry.resolve(schedule.adapter)
             version = manifest.version
-            reasons = tuple(_JOBS[schedule.job](self._bench, manifest))
+            reasons = tuple(_JOBS[schedule.job](bench, manifest))
             if reasons and schedule.retrain:
-                retrained = self._retrain(schedule.adapter)
+                retrained = self._retrain(bench, schedule.adapter)
             outcome = "alert" if reasons else "fine"
         except HatrackError as error:
             reasons, outcome = (f"{type(error).__name__}: {error.what}",), "failed"
@@ -92,9 +97,13 @@ class Watch:
         self.history.add(ran)
         return ran
 
-    def _retrain(self, name: str) -> str:
+    @staticmethod
+    def _retrain(bench: Workbench, name: str) -> str:
         """Train anew on the data as it is now; what does not pass the gate stays where it is."""
-        manifest, _, promoted = adapt(self._bench, name)
+        try:
+            manifest, _, promoted = adapt(bench, name)
+        except HatrackError as error:  # the alert stands all the same
+            return f"failed: {error.what}"
         return f"{name}@{manifest.version}, {'champion' if promoted else 'did not pass the gate'}"
 
     def _tell(self, ran: Ran) -> Ran:

@@ -90,7 +90,7 @@ def _inputs(reference: Sample, window: Sample) -> list[DriftTest]:
     inner = f"{np.linalg.norm(reference.vectors.mean(axis=0)):.3f}"
     return [
         _made("content", "centroids, permutation", distance, p, None, f"length of the mean {inner}", f"moved by {distance:.3f}"),
-        _by_ks("spread of content", *spreads, digits=3),
+        _by_ks("spread of content", spreads[0], spreads[1], digits=3),
         _by_ks("length", reference.lengths, window.lengths),
         _by_counts("language", reference.languages, window.languages),
     ]

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,11 @@ class Sample:
     def save(self, path: Path) -> None:
         """Write one file."""
         known = {"embedder": self.embedder, "languages": dict(self.languages), "labels": dict(self.labels)}
-        tensors = {"lengths": self.lengths, "vectors": self.vectors.astype(np.float16), "confidences": self.confidences}
+        tensors: dict[str, NDArray[Any]] = {
+            "lengths": self.lengths,
+            "vectors": self.vectors.astype(np.float16),
+            "confidences": self.confidences,
+        }
         save_file(tensors, path, metadata={_METADATA: json.dumps(known)})
 
     @classmethod
