@@ -72,6 +72,14 @@ def test_the_table_shows_every_test(root, hatrack, stream):
     assert ("ADWIN" in ran.out) == bool(stream)
 
 
+def test_a_reference_is_made_of_the_very_data_a_version_was_trained_on(root, hatrack):
+    asked(root, usual())
+    write_jsonl(root / "words.jsonl", label_rows(60, seed=5))
+    ran = hatrack("drift", "words", project=root)
+    assert ran.code == 2
+    assert "not what words@1.0.0 was trained on" in ran.err
+
+
 class Hook(BaseHTTPRequestHandler):
     got: list = []  # noqa: RUF012
     status = 204
@@ -103,13 +111,18 @@ SCHEDULE = {"job": "drift", "adapter": "words", "every": "1d"}
 
 def test_an_alert_is_written_down_told_and_starts_a_retraining_that_ends_at_the_gate(root, hatrack, hook):
     asked(root, ["Bonjour, je voudrais savoir pourquoi ma carte bancaire ne marche plus, merci de votre aide"] * 60)
+    assert hatrack("drift", "words", "--reference", project=root).code == 0
+    write_jsonl(root / "words.jsonl", label_rows(66, seed=5))
     watch = {"log_requests": True, "schedules": [{**SCHEDULE, "retrain": True}], "alerts": {"webhook_env": "HOOK"}}
     change(root, watch=watch, gate={"min_gain": 0.9})
     ran = hatrack("run-due", "--json", project=root)
     (found,) = json.loads(ran.out)
     assert (ran.code, found["outcome"], found["told"]) == (1, "alert", "HTTP 204")
     assert "did not pass the gate" in found["retrained"]
-    assert Registry(Project(root)).aliases("words") == {}
+    registry = Registry(Project(root))
+    assert registry.aliases("words") == {}
+    assert [manifest.version for manifest in registry.versions("words")] == ["1.0.0", "1.1.0"]
+    assert len(registry.attached(REFERENCE)) == 2
     assert [alert["outcome"] for alert in hook.got] == ["alert"]
     assert "carte" not in json.dumps(hook.got)
     assert "secret-path" not in ran.out + ran.err + (root / ".hatrack" / "watch.jsonl").read_text()

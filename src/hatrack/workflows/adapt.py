@@ -17,6 +17,7 @@ from hatrack.data.leaving import check_leaving
 from hatrack.data.prepare import Prepared, prepare
 from hatrack.data.tools import Tools
 from hatrack.evaluation.compare import evaluate_adapter
+from hatrack.evaluation.drift.sample import REFERENCE
 from hatrack.evaluation.gate import check_rules
 from hatrack.models.backends.hosted import open_hosted
 from hatrack.models.host import ModelHost
@@ -170,10 +171,13 @@ def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
     prepared = bench.prepare(name)
     manifest = bench.train(name, prepared)
     report = bench.evaluate(manifest, prepared)
+    from hatrack.workflows.checks import complete_checks  # these ask with a workbench
+    from hatrack.workflows.drift import make_reference
+
+    if bench.config.watch.log_requests and manifest.digest not in bench.registry.attached(REFERENCE):
+        make_reference(bench, manifest, prepared)
     if not report.passed:
         return manifest, report, False
-    from hatrack.workflows.checks import complete_checks  # which asks with a workbench
-
     losses = complete_checks(bench, manifest, prepared)
     if losses:
         return manifest, report.model_copy(update={"passed": False, "reasons": (*report.reasons, *losses)}), False

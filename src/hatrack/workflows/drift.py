@@ -76,8 +76,18 @@ def make_reference(bench: Workbench, manifest: Manifest, prepared: Prepared | No
     """What a version's requests look like, from its own data; kept with the version.
 
     Labels and confidences are those that the version gives to held-out rows, for what it was trained on it knows too well.
+
+    Raises:
+        EvaluationError: the data is not what the version was trained on any more.
     """
     prepared = prepared or bench.prepare(manifest.name)
+    if prepared.record.digest != manifest.data.digest:
+        raise EvaluationError(
+            f"the data is not what {manifest.name}@{manifest.version} was trained on any more",
+            given=f"data {prepared.record.digest[:12]}",
+            allowed=manifest.data.digest[:12],
+            fix="restore that data for `hatrack drift NAME --reference`, or train a version on the new data: hatrack adapt NAME",
+        )
     train = list(prepared.splits.train)
     texts = [_input(row) for row in random.Random(_SEED).sample(train, min(_ROWS, len(train)))]
     held_out = [_input(row) for part in (prepared.splits.validation, prepared.splits.test) for row in part][:_LABELLED]

@@ -104,7 +104,7 @@ def _list(*, json: bool) -> None:
         print_json([{"name": name, "probes": count, "detector": detector, "about": about} for name, count, detector, about in rows])
         return
     table = Table()
-    for heading in ("pack", "probes", "detector", "a model that passes"):
+    for heading in ("pack", "probes", "detector", "what passing means"):
         table.add_column(heading, justify="right" if heading == "probes" else "left")
     for name, count, detector, about in rows:
         table.add_row(name, str(count), detector, about)
