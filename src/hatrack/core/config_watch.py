@@ -41,7 +41,7 @@ class Schedule(Strict):
     every: Annotated[str, AfterValidator(_checked)] = Field(description="How often: 30m, 6h, 1d, 2w.")
     retrain: bool = Field(
         False,
-        description="After an alert, `hatrack adapt` is run on the data as it is now; it ends at the gate, and what fails there stays out.",
+        description="After an alert, train on the data as it is now, up to the gate; nothing is promoted.",
     )
 
 

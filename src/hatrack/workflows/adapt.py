@@ -31,7 +31,7 @@ from hatrack.training.processes import processes
 from hatrack.training.run import TrainedAdapter, train_adapter
 from hatrack.workflows.step_bar import StepBar
 
-__all__ = ["Workbench", "adapt"]
+__all__ = ["Workbench", "adapt", "prove"]
 
 
 @dataclass
@@ -166,21 +166,25 @@ class Workbench:
         )
 
 
-def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
-    """The whole way for one adapter; the last value says whether it became champion."""
-    prepared = bench.prepare(name)
-    manifest = bench.train(name, prepared)
-    report = bench.evaluate(manifest, prepared)
+def prove(bench: Workbench, name: str) -> tuple[Manifest, EvalReport]:
+    """Everything up to the gate: check, train, register, evaluate, and the checks that the gate names. Nothing is promoted."""
     from hatrack.workflows.checks import complete_checks  # these ask with a workbench
     from hatrack.workflows.drift import make_reference
 
+    prepared = bench.prepare(name)
+    manifest = bench.train(name, prepared)
+    report = bench.evaluate(manifest, prepared)
     if bench.config.watch.log_requests and manifest.digest not in bench.registry.attached(REFERENCE):
         make_reference(bench, manifest, prepared)
-    if not report.passed:
-        return manifest, report, False
-    losses = complete_checks(bench, manifest, prepared)
+    losses = complete_checks(bench, manifest, prepared) if report.passed else ()
     if losses:
-        return manifest, report.model_copy(update={"passed": False, "reasons": (*report.reasons, *losses)}), False
-    if bench.registry.aliases(name).get(CHAMPION) != manifest.version:
+        report = report.model_copy(update={"passed": False, "reasons": (*report.reasons, *losses)})
+    return manifest, report
+
+
+def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
+    """The whole way for one adapter; the last value says whether it became champion."""
+    manifest, report = prove(bench, name)
+    if report.passed and bench.registry.aliases(name).get(CHAMPION) != manifest.version:
         promote(bench.registry, f"{name}@{manifest.version}", rules=bench.config.gate)
-    return manifest, report, True
+    return manifest, report, report.passed

@@ -16,7 +16,7 @@ from hatrack.core.lineage import Manifest
 from hatrack.core.names import closest
 from hatrack.core.project import Project
 from hatrack.training.methods.base import option_model
-from hatrack.workflows.adapt import Workbench, adapt
+from hatrack.workflows.adapt import Workbench, prove
 from hatrack.workflows.alert import send_alert, webhook_address
 from hatrack.workflows.drift import find_drift
 from hatrack.workflows.general import check_general
@@ -99,15 +99,16 @@ class Watch:
 
     @staticmethod
     def _retrain(bench: Workbench, name: str) -> str:
-        """Train anew on the data as it is now; what does not pass the gate stays where it is."""
+        """Train anew on the data as it is now, up to the gate; promoting what passes is somebody's decision."""
         try:
-            manifest, _, promoted = adapt(bench, name)
+            manifest, report = prove(bench, name)
         except HatrackError as error:  # the alert stands all the same
             return f"failed: {error.what}"
-        return f"{name}@{manifest.version}, {'champion' if promoted else 'did not pass the gate'}"
+        return f"{name}@{manifest.version}, {'passed the gate' if report.passed else 'did not pass the gate'}"
 
     def _tell(self, ran: Ran) -> Ran:
-        self._console.print(f"[red]alert: {ran.job} of {ran.adapter}@{ran.version}: {'; '.join(ran.reasons)}[/red]")
+        said = f"alert: {ran.job} of {ran.adapter}@{ran.version}: {'; '.join(ran.reasons)}"
+        self._console.print(said, style="red", markup=False)
         if self._webhook is None:
             return ran
         told = send_alert(self._webhook, ran.model_dump(mode="json", exclude={"told"}), self._rules.alerts.timeout)
