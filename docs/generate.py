@@ -14,14 +14,17 @@ from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastS
 from hatrack.core.config_cache import CacheSettings, NearSettings
 from hatrack.core.config_compare import CompareSettings, Prices, Wishes
 from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
+from hatrack.core.config_guard import GuardRules, InputRules, OutputRules
 from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.config_knowledge import ChunkSettings, Collection, KnowledgeSettings, RagSettings, SearchSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
+from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames
+from hatrack.core.config_watch import AlertSettings, Schedule, WatchSettings
 from hatrack.training.methods.base import METHODS
 
 HERE = Path(__file__).parent
@@ -62,7 +65,14 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.sweep", SweepSpace),
     ("adapters.NAME.route", Route),
     ("adapters.NAME.rag", RagSettings),
+    ("guard", GuardRules),
+    ("guard.input", InputRules),
+    ("guard.output", OutputRules),
     ("gate", GateRules),
+    ("safety", SafetySettings),
+    ("watch", WatchSettings),
+    ("watch.schedules", Schedule),
+    ("watch.alerts", AlertSettings),
     ("provider", ProviderSettings),
     ("knowledge", KnowledgeSettings),
     ("knowledge.collections.NAME", Collection),

@@ -35,7 +35,7 @@ def test_the_generated_pages_are_those_of_this_code():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_in_a_page_exists(page):
     for block in [*blocks(page, "sh"), *blocks(page, "console")]:
-        for command in re.findall(r"^\s*\$?\s*hatrack ([a-z]+)", block, re.MULTILINE):
+        for command in re.findall(r"^\s*\$?\s*hatrack ([a-z-]+)", block, re.MULTILINE):
             assert command in COMMANDS, f"{page.name} names `hatrack {command}`"
 
 

@@ -129,6 +129,7 @@ def test_there_are_plug_in_tables_to_check():
         "document_task",
         "recogniser",
         "pack",
+        "detector",
         "method",
         "objective",
         "metric",

@@ -59,7 +59,7 @@ def test_F09_an_unknown_key_is_refused_with_the_nearest_known_one(text: str, pla
 
 def test_F09_an_unknown_key_like_no_other_is_answered_with_all_that_are_allowed():
     (fault,) = faults(GOOD + "zzzzzz: 1\n")
-    assert fault == "zzzzzz: unknown key; allowed: adapters, base, gate, provider, routing, serve"
+    assert fault == "zzzzzz: unknown key; allowed: adapters, base, gate, guard, provider, routing, safety, serve, watch"
 
 
 def test_F09_all_faults_are_reported_together():

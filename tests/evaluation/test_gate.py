@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hatrack.core.config import GateRules
+from hatrack.core.errors import ConfigError
 from hatrack.core.lineage import Comparison, Interval
-from hatrack.evaluation.gate import judge
+from hatrack.evaluation.gate import check_rules, judge
 
 
 def compared(metric="accuracy", base="base", low=0.05, high=0.2, **more):
@@ -65,3 +66,26 @@ def test_where_lower_is_better_a_significant_rise_is_the_loss():
     rules = GateRules(no_worse=("latency_p50_ms",))
     assert not judge("accuracy", "base", [compared(), slower], rules, {"base"})[0]
     assert judge("accuracy", "base", [compared(), faster], rules, {"base"})[0]
+
+
+def test_a_tolerated_loss_is_let_pass_and_a_larger_one_is_not():
+    rows = [compared(), compared("format", low=-0.3, high=-0.1)]
+    assert judge("accuracy", "base", rows, GateRules(tolerate={"format": 0.15}), {"base"})[0]
+    assert not judge("accuracy", "base", rows, GateRules(tolerate={"format": 0.05}), {"base"})[0]
+
+
+def test_latency_is_the_median_and_is_compared_with_a_base_that_was_not_free_too():
+    slower = compared("latency_p50_ms", low=5, high=9, higher_is_better=False)
+    rules = GateRules(no_worse=("latency",))
+    assert not judge("accuracy", "base", [compared(), slower], rules, set())[0]
+    assert judge("accuracy", "base", [compared(), slower], GateRules(no_worse=("latency",), tolerate={"latency": 6}), set())[0]
+
+
+def test_rules_that_would_watch_nothing_are_refused_together():
+    with pytest.raises(ConfigError) as refused:
+        check_rules(GateRules(metric="acuracy", no_worse=("saftey", "format"), tolerate={"general": 0.1}))
+    text = str(refused.value)
+    assert "did you mean accuracy?" in text
+    assert "did you mean safety?" in text
+    assert "general is not in gate.no_worse" in text
+    check_rules(GateRules(no_worse=("safety", "general", "latency", "format"), tolerate={"general": 0.1}))

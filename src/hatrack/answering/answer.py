@@ -13,7 +13,9 @@ from typing import Literal
 from hatrack.answering.cache import AnswerCache
 from hatrack.answering.decision import Decision, Wanted
 from hatrack.answering.grounding import Grounder
+from hatrack.answering.guard import Guard
 from hatrack.answering.kept import KeptAnswer, Near
+from hatrack.answering.request_log import RequestLog
 from hatrack.answering.route import Router, routed_text
 from hatrack.answering.wording import content_words
 from hatrack.core.chat import Message
@@ -52,12 +54,14 @@ class Answer:
 
 
 class Answerer:
-    """Routing and cache before a ``ModelService``. Thread-safe."""
+    """Routing, guard-rails and cache before a ``ModelService``. Thread-safe."""
 
     def __init__(self, service: ModelService) -> None:
         config, project = service.config, service.project
         rules = config.serve.cache
         self.service = service
+        self.guard = Guard(config)
+        self.log = RequestLog(project.requests, config.watch)
         self.router = Router.of(config, project, service.registry, service.resolve)
         self.cache = AnswerCache(project.answers, ttl=rules.ttl, max_bytes=rules.max_mb * 1e6) if rules.enabled else None
         self._near = rules.near
@@ -69,10 +73,11 @@ class Answerer:
         """Begin to answer a conversation: route, render, ``submit``.
 
         Raises:
-            AdapterNotFound, AdapterForbidden, ModelError: see ``Router.route``. Others: see ``ModelService.render`` and
-                ``ModelService.submit``.
+            AdapterNotFound, AdapterForbidden, ModelError: see ``Router.route``. GuardRefused: see ``Guard``. Others: see
+                ``ModelService.render`` and ``ModelService.submit``.
         """
         decision = self.router.route(routed_text(messages), wanted)
+        messages = self.guard.incoming(_name(decision.manifest), messages)
         prompt = self.service.render(decision.manifest, messages)
         answer = self.submit(decision.manifest, prompt, params, emit, wanted.tenant, knowledge=knowledge, messages=messages)
         return replace(answer, decision=decision)
@@ -100,6 +105,11 @@ class Answerer:
             Busy, RequestError, AdapterError: see ``ModelService.submit``.
         """
         cache = self.cache
+        # Before the cache: what is kept is what the model said.
+        emit = self.guard.outgoing(_name(manifest), emit)
+        if manifest is not None and messages:
+            labels = tuple(manifest.config.get("labels") or ())
+            emit = self.log.listening(manifest.name, manifest.version, messages, labels, emit)
         if cache is None or not _repeatable(params):
             return Answer(manifest, "off", self.service.submit(manifest, prompt, params, emit, tenant))
         digest = manifest.digest if manifest else BASE
@@ -170,6 +180,10 @@ def _repeat(answer: KeptAnswer, emit: Callable[[Event], None]) -> None:
             seconds=0.0,
         )
     )
+
+
+def _name(manifest: Manifest | None) -> str:
+    return manifest.name if manifest else BASE
 
 
 def _repeatable(params: SamplingParams) -> bool:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from hatrack.answering.grounding import Grounder
+from hatrack.answering.guard import Guard
 from hatrack.core.chat import Message, as_messages
 from hatrack.core.config import ProjectConfig
 from hatrack.core.config_file import read_config
@@ -69,6 +70,7 @@ class Assistant:
         self.project = project
         self.config = config
         self.registry = Registry(project)
+        self.guard = Guard(config)
         self._report = report
         self._tries: dict[str, LabelTrie] = {}
         self._opened: dict[str, HostedAdapter] = {}
@@ -122,10 +124,21 @@ class Assistant:
 
         Raises:
             AdapterNotFound: no such adapter; AdapterError: it is a classifier on an encoder.
+            GuardRefused: a rule of the adapter refuses the question.
             TemplateError: the messages cannot be rendered. ProviderError: a hosted adapter's provider does not answer.
         """
-        turns = as_messages(messages)
+        name = adapter.partition("@")[0]
+        turns = self.guard.incoming(name, as_messages(messages))
         sampling = Sampling(max_new_tokens, temperature, top_p, seed)
+        if not self.guard.holds(name):
+            return self._generate(adapter, turns, sampling, on_text)
+        reply = self._generate(adapter, turns, sampling, None)
+        told = self.guard.finished(name, reply.text)
+        if on_text:
+            on_text(told)
+        return replace(reply, text=told)
+
+    def _generate(self, adapter: str, turns: tuple[Message, ...], sampling: Sampling, on_text: Callable[[str], None] | None) -> Reply:
         version = self.hosted(adapter)
         if version is not None:
             return self._ask(version, turns, sampling, on_text)

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
+from hatrack.safety.guard.action import Acted
 from hatrack.serving.request import Finished
 from hatrack.serving.service import ModelService
 
@@ -40,6 +41,9 @@ class Meters:
         self._first = self._histogram("hatrack_first_token_seconds", "From the request to the first token of its answer.")
         self._queued = self._histogram("hatrack_queue_seconds", "From the request to the begin of work on it.")
         self._whole = self._histogram("hatrack_answer_seconds", "From the request to the end of its answer.")
+        self._guard = Counter(
+            "hatrack_guard_actions", "What guard-rails did, by rule.", ("adapter", "rule", "action"), registry=self._registry
+        )
         self._http = Counter("hatrack_http_responses", "Responses, by route and status.", ("route", "status"), registry=self._registry)
 
     def _histogram(self, name: str, text: str) -> Histogram:
@@ -66,6 +70,10 @@ class Meters:
         self._requests.labels(*labels, outcome).inc()
         self._tokens.labels(*labels, "prompt").inc(tokens)
         self._whole.labels(*labels).observe(seconds)
+
+    def guarded(self, adapter: str, acted: Acted) -> None:
+        """A guard-rail acted on a question or an answer."""
+        self._guard.labels(adapter, acted.rule, acted.action).inc()
 
     def responded(self, route: str, status: int) -> None:
         """A response was sent."""

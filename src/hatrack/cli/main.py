@@ -31,6 +31,11 @@ COMMANDS = {
     "eval": "Measure a version against the base on the test rows, or any two systems side by side.",
     "score": "Score a file of predictions: every metric with its interval, slices, a second system.",
     "judge": "Let a model judge two systems, and check the judge against people.",
+    "redteam": "Ask a version, or any endpoint, what it must not answer, and judge the answers by rule.",
+    "drift": "Say whether what a version is asked is still what it was made for.",
+    "worker": "Run the schedules of hatrack.yaml until it is told to stop: drift, red team, evaluation.",
+    "run-due": "Run the schedules that are due, once; for cron.",
+    "gate": "Say whether a version passes the gate, rule by rule; the exit code is for CI.",
     "promote": "Make a version the champion, if its evaluation allows it.",
     "rollback": "Give the title back to the champion before.",
     "versions": "List adapters and their versions.",
@@ -118,7 +123,7 @@ def _dispatch(given: list[str]) -> None:
         # Each command is a Typer program of its own: nothing of the others is imported.
         import typer
 
-        module = importlib.import_module(f"hatrack.cli.commands.{first}")
+        module = importlib.import_module(f"hatrack.cli.commands.{first.replace('-', '_')}")
         asked = {"help_option_names": ["-h", "--help"]}
         program = typer.Typer(
             add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, context_settings=asked

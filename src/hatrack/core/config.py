@@ -7,13 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from hatrack.core.config_compare import CompareSettings
+from hatrack.core.config_guard import GuardRules
 from hatrack.core.config_knowledge import KnowledgeSettings, RagSettings
 from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_route import Route, RoutingSettings, overlaps
+from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
+from hatrack.core.config_watch import WatchSettings
 from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
 from hatrack.core.strict import Strict
 
@@ -142,6 +145,7 @@ class AdapterConfig(Strict):
     checks: Checks = Field(Checks(), description="Limits beyond which the data is refused.")
     route: Route = Field(Route(), description="Requests that this adapter answers when they do not name one.")
     rag: RagSettings | None = Field(None, description="How it answers from knowledge; null: only when a request asks for it.")
+    guard: GuardRules | None = Field(None, description="Rules while it is used; null: those of `guard` beside `adapters`.")
     train: TrainSettings = Field(TrainSettings(), description="The training loop.")
     trainer: TrainerNames = Field(TrainerNames(), description="The training loop, by the names of transformers' TrainingArguments.")
     sweep: SweepSpace = Field(SweepSpace(), description="What `hatrack train --sweep` tries.")
@@ -175,7 +179,25 @@ class GateRules(Strict):
     metric: str | None = Field(None, description="The metric that must rise; null: the first of the task (accuracy, token_f1).")
     min_gain: float = Field(0.0, ge=0, description="The lower end of the gain's interval must be above this.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence of the intervals.")
-    no_worse: tuple[str, ...] = Field(("format",), description="Metrics that must not fall significantly.")
+    no_worse: tuple[str, ...] = Field(
+        ("format",),
+        description="What must not get significantly worse: metrics, latency, and the checks safety (`hatrack redteam`) and general "
+        "(`hatrack eval --general`), which promote then asks for.",
+    )
+    tolerate: dict[str, float] = Field(
+        {}, description="Losses that are let pass, by name in no_worse, in its own unit; default 0, for general 0.05 (5 points, 5 %)."
+    )
+
+    @field_validator("tolerate")
+    @classmethod
+    def _losses_are_not_negative(cls, value: dict[str, float]) -> dict[str, float]:
+        if any(not loss >= 0 for loss in value.values()):
+            raise ValueError("a tolerated loss is 0 or more")
+        return value
+
+    def tolerated(self, name: str) -> float:
+        """The loss of ``name`` that is let pass. Any training moves general figures a little; that alone is no fault."""
+        return self.tolerate.get(name, 0.05 if name == "general" else 0.0)
 
 
 def _name_is_valid(name: str) -> str:
@@ -199,6 +221,9 @@ class ProjectConfig(Strict):
     adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
     knowledge: KnowledgeSettings = Field(KnowledgeSettings(), description="Documents that answers are taken from.")
+    guard: GuardRules = Field(GuardRules(), description="Rules while the base, or an adapter without its own, is used.")
+    watch: WatchSettings = Field(WatchSettings(), description="What is looked at while adapters are in use.")
+    safety: SafetySettings = Field(SafetySettings(), description="What `hatrack redteam` asks.")
     provider: ProviderSettings | None = Field(None, description="Hosted fine-tuning, for `hatrack train --provider`.")
     routing: RoutingSettings = Field(RoutingSettings(), description="Which adapter answers a request that does not name one.")
     serve: ServeSettings = Field(ServeSettings(), description="The server and its engine.")

@@ -32,6 +32,7 @@ HatrackError                      a fault with: what, given, allowed, fix
 ├── EvaluationError               nothing to compare, or not comparable
 ├── PromotionRefused              the evidence does not allow it
 ├── RequestError                  a request asks for something that cannot be
+│   ├── GuardRefused              a guard-rail does not let a question pass
 │   └── Busy                      too many are waiting; says when to come back
 ├── EngineError                   an engine outside this process is away, refuses, or fails
 ├── StorageError                  disk full, folder not writable
@@ -54,6 +55,7 @@ __all__ = [
     "EmbedderChanged",
     "EngineError",
     "EvaluationError",
+    "GuardRefused",
     "HashMismatch",
     "HatrackError",
     "HubUnreachable",
@@ -256,6 +258,10 @@ class PromotionRefused(HatrackError):
 
 class RequestError(HatrackError):
     """A request asks for something that cannot be done."""
+
+
+class GuardRefused(RequestError):
+    """A guard-rail of the adapter does not let a question pass."""
 
 
 class Busy(RequestError):

@@ -67,6 +67,11 @@ class Comparison(_Record):
         return self.interval.low if self.higher_is_better else -self.interval.high
 
     @property
+    def most_kept(self) -> float:
+        """How much better the adapter is at the better end of the interval; negative: worse for sure."""
+        return self.interval.high if self.higher_is_better else -self.interval.low
+
+    @property
     def significant_gain(self) -> bool:
         """The whole interval lies on the better side of zero."""
         return self.interval.low > 0 if self.higher_is_better else self.interval.high < 0

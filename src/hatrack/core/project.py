@@ -61,6 +61,16 @@ class Project:
         return self.state / "kb"
 
     @property
+    def requests(self) -> Path:
+        """What was asked, for drift, where it is logged; see ``hatrack.answering.request_log``."""
+        return self.state / "requests"
+
+    @property
+    def watch(self) -> Path:
+        """History of what schedules found."""
+        return self.state / "watch.jsonl"
+
+    @property
     def rejects(self) -> Path:
         """Rows that were left out, with their reasons."""
         return self.state / "rejects"

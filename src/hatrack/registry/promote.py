@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from hatrack.core.config import GateRules
 from hatrack.core.errors import PromotionRefused
 from hatrack.core.lineage import Manifest
+from hatrack.registry.evidence import evidence
 from hatrack.registry.store import CHAMPION, Registry
 
 __all__ = ["check_promotion", "promote", "rollback"]
 
 
-def promote(registry: Registry, reference: str, *, override: str = "") -> Manifest:
+def promote(registry: Registry, reference: str, *, override: str = "", rules: GateRules | None = None) -> Manifest:
     """Make a version the champion of its adapter.
 
     Args:
         reference: ``legal@1.2.0``; without a version, the newest.
         override: a reason to promote without a passing report; it is recorded.
+        rules: the gate as it is now: the report is judged by it again, and the checks that it names are asked for.
 
     Raises:
         AdapterNotFound: no such version.
         PromotionRefused: no report, a report of other weights, or one that did not pass.
     """
-    manifest, reason = check_promotion(registry, reference, override=override)
+    manifest, reason = check_promotion(registry, reference, override=override, rules=rules)
     registry.move_alias(manifest, CHAMPION, "promote with override" if override.strip() else "promote", reason)
     return manifest
 
 
-def check_promotion(registry: Registry, reference: str, *, override: str = "") -> tuple[Manifest, str]:
+def check_promotion(registry: Registry, reference: str, *, override: str = "", rules: GateRules | None = None) -> tuple[Manifest, str]:
     """The version, and the reason why it may become champion; raises as ``promote`` does, and changes nothing."""
     manifest = registry.resolve(reference if "@" in reference else f"{reference}@latest")
     report = registry.report(manifest)
@@ -47,8 +50,20 @@ def check_promotion(registry: Registry, reference: str, *, override: str = "") -
                 allowed="the gate in hatrack.yaml",
                 fix=ask,
             )
+        _hold_against(registry, manifest, rules, ask)
         reason = report.reasons[0]
     return manifest, reason
+
+
+def _hold_against(registry: Registry, manifest: Manifest, rules: GateRules | None, ask: str) -> None:
+    missed = [finding for finding in evidence(registry, manifest, rules) if not finding.passed] if rules else []
+    if missed:
+        raise PromotionRefused(
+            f"{manifest.name}@{manifest.version} does not pass the gate",
+            given="; ".join(f"{finding.rule}: {finding.reason}" for finding in missed),
+            allowed="what gate in hatrack.yaml asks for",
+            fix=next((f"run `{finding.fix}`" for finding in missed if finding.fix), ask),
+        )
 
 
 def rollback(registry: Registry, name: str) -> Manifest:

@@ -17,6 +17,8 @@ from hatrack.data.leaving import check_leaving
 from hatrack.data.prepare import Prepared, prepare
 from hatrack.data.tools import Tools
 from hatrack.evaluation.compare import evaluate_adapter
+from hatrack.evaluation.drift.sample import REFERENCE
+from hatrack.evaluation.gate import check_rules
 from hatrack.models.backends.hosted import open_hosted
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
@@ -29,7 +31,7 @@ from hatrack.training.run import TrainedAdapter, train_adapter
 from hatrack.workflows.promotion import promote_measured
 from hatrack.workflows.step_bar import StepBar
 
-__all__ = ["Workbench", "adapt"]
+__all__ = ["Workbench", "adapt", "prove"]
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Workbench:
             ConfigError: faults in ``hatrack.yaml``. ModelError: the base cannot be had.
         """
         config = read_config(root, option_model)
+        check_rules(config.gate)
         project = Project(root.absolute())
         team = processes()
         team.check_folder(project.state)
@@ -163,11 +166,26 @@ class Workbench:
         )
 
 
+def prove(bench: Workbench, name: str, prepared: Prepared | None = None) -> tuple[Manifest, EvalReport]:
+    """Everything up to the gate: check, train, register, evaluate, and the checks that the gate names. Nothing is promoted."""
+    from hatrack.workflows.checks import complete_checks  # these ask with a workbench
+    from hatrack.workflows.drift import make_reference
+
+    prepared = prepared or bench.prepare(name)
+    manifest = bench.train(name, prepared)
+    report = bench.evaluate(manifest, prepared)
+    if bench.config.watch.log_requests and manifest.digest not in bench.registry.attached(REFERENCE):
+        make_reference(bench, manifest, prepared)
+    losses = complete_checks(bench, manifest, prepared) if report.passed else ()
+    if losses:
+        report = report.model_copy(update={"passed": False, "reasons": (*report.reasons, *losses)})
+    return manifest, report
+
+
 def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
     """The whole way for one adapter; the last value says whether it became champion."""
     prepared = bench.prepare(name)
-    manifest = bench.train(name, prepared)
-    report = bench.evaluate(manifest, prepared)
+    manifest, report = prove(bench, name, prepared)
     if report.passed and bench.registry.aliases(name).get(CHAMPION) != manifest.version:
         promote_measured(bench, f"{name}@{manifest.version}", prepared=prepared)
     return manifest, report, report.passed

@@ -25,10 +25,11 @@ def promote_measured(bench: Workbench, reference: str, *, override: str = "", pr
     Raises:
         AdapterNotFound, PromotionRefused: as ``hatrack.registry.promote`` does.
     """
-    manifest, _ = check_promotion(bench.registry, reference, override=override)
+    rules = bench.config.gate
+    manifest, _ = check_promotion(bench.registry, reference, override=override, rules=rules)
     if bench.config.serve.precision == "int8" and manifest.config["task"] in GENERATES and not manifest.hosted:
         bench.console.print(f"[dim]{_in_8_bits(bench, manifest, prepared)}[/dim]")
-    return promote(bench.registry, f"{manifest.name}@{manifest.version}", override=override)
+    return promote(bench.registry, f"{manifest.name}@{manifest.version}", override=override, rules=rules)
 
 
 def _in_8_bits(bench: Workbench, manifest: Manifest, prepared: Prepared | None) -> str:

@@ -119,7 +119,7 @@ def _unpin(context: Context, reference: str) -> JSONResponse:
 def _promote(context: Context, trace: Trace, reference: str, override: str) -> JSONResponse:
     by = f" (by key {trace.caller.name})" if trace.caller.name else ""
     reason = f"{override.strip()}{by}" if override.strip() else ""
-    return _done(promote(context.service.registry, reference, override=reason), "champion")
+    return _done(promote(context.service.registry, reference, override=reason, rules=context.service.config.gate), "champion")
 
 
 def _rollback(context: Context, name: str) -> JSONResponse:

@@ -21,6 +21,7 @@ from hatrack.api.shapes.generate import ChatBody
 from hatrack.api.stream import EventStream, frame, heard
 from hatrack.core.chat import Message
 from hatrack.core.lineage import Manifest
+from hatrack.core.names import BASE
 from hatrack.serving.request import Finished, TokenChoice
 
 __all__ = ["router"]
@@ -64,9 +65,9 @@ def _prepare(
     """In a thread: finding sources and tokenising a long conversation take time."""
     messages = [turn.message() for turn in body.messages]
     manifest = choice.choose(body.model, lambda: routed_text(messages))
-    grounded = ground(context, trace.caller, body, manifest, messages)
-    if grounded is not None:
-        messages = list(grounded.messages)
+    safe = context.answerer.guard.incoming(manifest.name if manifest else BASE, messages)
+    grounded = ground(context, trace.caller, body, manifest, safe)
+    messages = list(safe if grounded is None else grounded.messages)
     prompt = context.service.render(manifest, messages)
     schema = body.response_format.schema_for_engine() if body.response_format else None
     jobs = make_jobs(context, body, [prompt], logprobs=body.reported, schema=schema)

@@ -17,8 +17,10 @@ from hatrack.api.errors import Refusal
 from hatrack.api.routes.generation import make_jobs, new_id, now, token_text, usage
 from hatrack.api.shapes.generate import CompletionBody
 from hatrack.api.stream import EventStream, frame, heard
+from hatrack.core.chat import Message
 from hatrack.core.errors import AdapterError
 from hatrack.core.lineage import Manifest
+from hatrack.core.names import BASE
 from hatrack.serving.request import Finished, TokenChoice
 
 __all__ = ["router"]
@@ -61,10 +63,18 @@ def _prepare(context: Context, choice: Chooser, body: CompletionBody) -> tuple[M
             allowed="classification and embeddings",
             fix="POST /v1/classify or /v1/embeddings",
         )
-    prompts = [_ids(context, prompt) for prompt in body.prompts]
+    name = manifest.name if manifest else BASE
+    prompts = [_ids(context, _guarded(context, name, prompt)) for prompt in body.prompts]
     if not prompts:
         raise Refusal(400, "there is no prompt", code="invalid_request", param="prompt", given="[]", allowed="a text or several")
     return manifest, [len(prompt) for prompt in prompts], make_jobs(context, body, prompts, logprobs=body.logprobs)
+
+
+def _guarded(context: Context, name: str, prompt: str | list[int]) -> str | list[int]:
+    """The prompt as the model may see it; ids stay ids where no rule changes what they say."""
+    text = prompt if isinstance(prompt, str) else context.service.renderer.decode(prompt)
+    checked = context.answerer.guard.incoming(name, [Message("user", text)])[0].content
+    return prompt if checked == text else checked
 
 
 def _ids(context: Context, prompt: str | list[int]) -> Sequence[int]:

@@ -21,6 +21,7 @@ from hatrack.api.shapes.generate import ResponseBody
 from hatrack.api.stream import EventStream, frame, heard
 from hatrack.core.chat import Message
 from hatrack.core.lineage import Manifest
+from hatrack.core.names import BASE
 from hatrack.serving.request import Finished
 
 __all__ = ["router"]
@@ -46,11 +47,10 @@ async def respond(body: ResponseBody, request: Request, context: InContext, trac
 def _prepare(
     context: Context, trace: Trace, choice: Chooser, body: ResponseBody
 ) -> tuple[Manifest | None, list[Message], list[Job], Grounded | None]:
-    messages = body.messages
-    manifest = choice.choose(body.model, lambda: routed_text(messages))
-    grounded = ground(context, trace.caller, body, manifest, messages)
-    if grounded is not None:
-        messages = list(grounded.messages)
+    manifest = choice.choose(body.model, lambda: routed_text(body.messages))
+    safe = context.answerer.guard.incoming(manifest.name if manifest else BASE, body.messages)
+    grounded = ground(context, trace.caller, body, manifest, safe)
+    messages = list(safe if grounded is None else grounded.messages)
     prompt = context.service.render(manifest, messages)
     schema = body.text.format.schema_for_engine() if body.text and body.text.format else None
     jobs = make_jobs(context, body, [prompt], schema=schema)

@@ -24,6 +24,9 @@ def run(
     key_env: Annotated[str, typer.Option("--key-env", help="For URL#MODEL: the environment variable with its key.")] = "OPENAI_API_KEY",
     list_labels: Annotated[bool, typer.Option("--list-labels", help="For URL#MODEL: tell it all labels.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Measure what serving in 8 bits changes, and keep that with the version.")] = False,
+    general: Annotated[
+        bool, typer.Option("--general", help="Measure what general ability it kept, and keep that with the version.")
+    ] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
@@ -38,6 +41,8 @@ def run(
     if int8:
         _int8(bench, manifest, json=json)
         return
+    if general:
+        _general(bench, manifest, json=json)
     report = bench.evaluate(manifest, bench.prepare(manifest.name), again=True)
     if json:
         print_json(report.model_dump(mode="json"))
@@ -109,3 +114,23 @@ def _int8(bench: Workbench, manifest: Manifest, *, json: bool) -> None:
     )
     verdict = "served in 8 bits" if kept else "served in full precision, one adapter at a time"
     console.print(f"  {verdict}: the limit is a loss of {limit:g} (serve.max_int8_loss)", style="green" if kept else "yellow")
+
+
+def _general(bench: Workbench, manifest: Manifest, *, json: bool) -> None:
+    from hatrack.workflows.general import check_general
+
+    report = check_general(bench, manifest)
+    tolerated = bench.config.gate.tolerated("general")
+    losses = report.losses(tolerated)
+    if json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        from hatrack.cli.checked import print_check
+
+        console = result_console()
+        print_check(console, report, tolerated)
+        for sentence in losses:
+            console.print(sentence, style="red")
+        if not losses:
+            console.print(f"nothing general fell by more than {tolerated:g} for sure (gate.tolerate)", style="green")
+    raise typer.Exit(1 if losses else 0)

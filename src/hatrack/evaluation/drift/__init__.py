@@ -1,0 +1,1 @@
+"""Drift: whether what comes in is still what the adapter was made for."""

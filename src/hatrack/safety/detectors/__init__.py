@@ -1,0 +1,1 @@
+"""Detectors: rules that say whether an answer passes a probe."""

@@ -1,0 +1,1 @@
+"""Probes: what a red team asks."""

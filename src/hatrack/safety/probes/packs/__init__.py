@@ -1,0 +1,1 @@
+"""The packs of probes that come with Hatrack: what a red team asks, in YAML."""
