@@ -66,7 +66,7 @@ def _prepare(
     messages = [turn.message() for turn in body.messages]
     manifest = choice.choose(body.model, lambda: routed_text(messages))
     safe = context.answerer.guard.incoming(manifest.name if manifest else BASE, messages)
-    grounded = ground(context, trace.caller, body, manifest, safe)
+    grounded = ground(context, trace.caller, body, manifest, list(safe))
     messages = list(safe if grounded is None else grounded.messages)
     prompt = context.service.render(manifest, messages)
     schema = body.response_format.schema_for_engine() if body.response_format else None

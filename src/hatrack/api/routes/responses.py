@@ -49,7 +49,7 @@ def _prepare(
 ) -> tuple[Manifest | None, list[Message], list[Job], Grounded | None]:
     manifest = choice.choose(body.model, lambda: routed_text(body.messages))
     safe = context.answerer.guard.incoming(manifest.name if manifest else BASE, body.messages)
-    grounded = ground(context, trace.caller, body, manifest, safe)
+    grounded = ground(context, trace.caller, body, manifest, list(safe))
     messages = list(safe if grounded is None else grounded.messages)
     prompt = context.service.render(manifest, messages)
     schema = body.text.format.schema_for_engine() if body.text and body.text.format else None

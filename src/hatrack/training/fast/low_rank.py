@@ -34,7 +34,7 @@ class _Stack:
         self.ranks = [len(a) for a in self._a]
         self.n, r = sum(self.outputs), sum(self.ranks)
         self.upper = torch.cat([*(base.weight.data for base in bases), self._a[0].new_zeros(r, self._a[0].shape[1])])
-        for base, part in zip(bases, self.upper[: self.n].split(self.outputs), strict=True):
+        for base, part in zip(bases, torch.split(self.upper[: self.n], self.outputs), strict=True):
             base.weight.data = part  # nothing is held twice
         self.bias = None
         if any(base.bias is not None for base in bases):
@@ -90,7 +90,7 @@ class _LowRankLinears(torch.autograd.Function):
         out.addmm_(inner, stack.lower)
         ctx.stack, ctx.versions = stack, stack.versions
         ctx.save_for_backward(x, inner.clone())  # a copy, or it would keep the outputs too
-        return tuple(out.split(stack.outputs, dim=1))
+        return tuple(torch.split(out, stack.outputs, dim=1))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
@@ -101,7 +101,7 @@ class _LowRankLinears(torch.autograd.Function):
         torch.cat(gradients, dim=1, out=(of_out := both[:, : stack.n]))
         both[:, stack.n :] = of_out @ stack.lower.t()
         of_x = both @ stack.upper if ctx.needs_input_grad[1] else None
-        of_a = (both[:, stack.n :].t() @ x).split(stack.ranks)
+        of_a = torch.split(both[:, stack.n :].t() @ x, stack.ranks)
         return None, of_x, *of_a, *stack.scaled(of_out.t() @ inner)
 
 
