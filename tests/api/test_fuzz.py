@@ -40,7 +40,7 @@ def test_no_body_that_fits_or_breaks_the_document_is_a_fault_of_the_server(label
                 continue  # a route without a body cannot be broken
     for route in ANSWERS:
         answered = right[f"POST /v1/{route}", 200]
-        assert answered >= EXAMPLES / 2, f"of {route}, {answered} right bodies got an answer: {right}"
+        assert answered >= EXAMPLES / 4, f"of {route}, {answered} right bodies got an answer: {right}"
     assert sum(count for (_, status), count in wrong.items() if status == 400) > 100
     assert labelled.alone(20)
 

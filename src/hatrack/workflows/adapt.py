@@ -187,5 +187,5 @@ def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
     prepared = bench.prepare(name)
     manifest, report = prove(bench, name, prepared)
     if report.passed and bench.registry.aliases(name).get(CHAMPION) != manifest.version:
-        promote_measured(bench, f"{name}@{manifest.version}", prepared=prepared)
+        promote_measured(bench, manifest, prepared=prepared)
     return manifest, report, report.passed
