@@ -18,6 +18,7 @@ from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
+from hatrack.core.config_tables import TableConfig, TableData, TableFeature, TableSearch, TableSplit
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.training.methods.base import METHODS
 
@@ -58,6 +59,11 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("adapters.NAME.preference", Preference),
     ("adapters.NAME.sweep", SweepSpace),
     ("adapters.NAME.route", Route),
+    ("tables.NAME", TableConfig),
+    ("tables.NAME.data", TableData),
+    ("tables.NAME.split", TableSplit),
+    ("tables.NAME.search", TableSearch),
+    ("tables.NAME.features", TableFeature),
     ("gate", GateRules),
     ("provider", ProviderSettings),
     ("routing", RoutingSettings),

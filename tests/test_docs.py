@@ -35,7 +35,7 @@ def test_the_generated_pages_are_those_of_this_code():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_in_a_page_exists(page):
     for block in [*blocks(page, "sh"), *blocks(page, "console")]:
-        for command in re.findall(r"^\s*\$?\s*hatrack ([a-z]+)", block, re.MULTILINE):
+        for command in re.findall(r"^\s*\$?\s*hatrack ([a-z-]+)", block, re.MULTILINE):
             assert command in COMMANDS, f"{page.name} names `hatrack {command}`"
 
 
@@ -43,8 +43,8 @@ def test_every_command_in_a_page_exists(page):
 def test_every_config_in_a_page_is_accepted(page):
     for block in blocks(page, "yaml"):
         parsed = yaml.safe_load(block)
-        if "adapters" in parsed:
-            assert parse_config(block, option_model).adapters
+        if "adapters" in parsed or "tables" in parsed:
+            assert parse_config(block, option_model)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

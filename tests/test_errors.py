@@ -19,6 +19,7 @@ import error_cases_derived  # noqa: F401  # so does this
 import error_cases_hosted  # noqa: F401  # and this
 import error_cases_route  # noqa: F401  # as above
 import error_cases_serve  # noqa: F401  # as above
+import error_cases_tables  # noqa: F401  # as above
 import error_cases_together  # noqa: F401  # and this
 import error_cases_training  # noqa: F401  # and this
 from error_cases import CASES

@@ -40,6 +40,8 @@ COMMANDS = {
     "serve": "Answer over HTTP, in OpenAI's shapes: all adapters from one base.",
     "keys": "Make, list and revoke the server's API keys.",
     "route": "Explain which adapter a request goes to, and learn what each adapter's requests are about.",
+    "table": "Predict from tables: train, predict, explain, compare classical models.",
+    "explain-text": "Put a table's prediction into words, checked against its reasons.",
     "methods": "List the training methods: what each trains on this base, when to choose it.",
 }
 
@@ -112,9 +114,22 @@ def _dispatch(given: list[str]) -> None:
         # Each command is a Typer program of its own: nothing of the others is imported.
         import typer
 
-        module = importlib.import_module(f"hatrack.cli.commands.{first}")
-        program = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        program.command(help=COMMANDS[first], context_settings={"help_option_names": ["-h", "--help"]})(_interruptible(module.run))
+        module = importlib.import_module(f"hatrack.cli.commands.{first.replace('-', '_')}")
+        settings = {"help_option_names": ["-h", "--help"]}
+        group: dict[str, tuple[Callable[..., None], str]] = getattr(module, "GROUP", {})  # hatrack table train, ...
+        program = typer.Typer(
+            add_completion=False,
+            rich_markup_mode=None,
+            pretty_exceptions_enable=False,
+            no_args_is_help=bool(group),
+            context_settings=settings,
+        )
+        for name, (run, words) in group.items():
+            program.command(name, help=words, context_settings=settings)(_interruptible(run))
+        if group:
+            program.callback(help=COMMANDS[first])(lambda: None)
+        else:
+            program.command(help=COMMANDS[first], context_settings=settings)(_interruptible(module.run))
         program(args=given[1:], prog_name=f"hatrack {first}")
     else:
         near = closest(first, COMMANDS, 1)
