@@ -44,6 +44,10 @@ class _Mention:
     start: int
     end: int
 
+    def inside(self, other: _Mention) -> bool:
+        """Whether it is a part of a longer mention."""
+        return other.start <= self.start and self.end <= other.end and other.end - other.start > self.end - self.start
+
 
 def check_text(text: str, facts: Facts) -> list[TextFault]:
     """Everything in ``text`` that ``facts`` do not bear; empty where it may be shown."""
@@ -58,17 +62,16 @@ def check_text(text: str, facts: Facts) -> list[TextFault]:
 
 def _check_sentence(sentence: str, facts: Facts) -> list[TextFault]:
     lowered = sentence.lower()
-    values = list(_values(lowered, facts))
-    # a name inside a value ("no checking account") is no mention of its own
-    mentions = [*values, *(m for m in _columns(lowered, facts) if not any(v.start <= m.start < v.end for v in values))]
-    mentions.sort(key=lambda mention: mention.start)
-    spans = [(value.start, value.end) for value in values]
+    # of a name inside a value ("no checking account") and a value inside a name ("monthly charges") the longer one is meant
+    names, values = list(_columns(lowered, facts)), list(_values(lowered, facts))
+    mentions = sorted((m for m in [*names, *values] if not any(m.inside(other) for other in [*names, *values])), key=lambda m: m.start)
+    spans = [(mention.start, mention.end) for mention in mentions]  # a name may hold a number: spent 7d
     faults = [
         TextFault("number", number.text, sentence)
         for number in numbers_in_text(sentence)
         if not any(start <= number.start < end for start, end in spans) and not _known(number, lowered, mentions, facts)
     ]
-    faults += _wrong_values(lowered, sentence, mentions, spans, facts)
+    faults += _wrong_values(lowered, sentence, mentions, values, facts)
     faults += _wrong_reasons(lowered, sentence, mentions, facts)
     return faults
 
@@ -120,14 +123,14 @@ def _figures_of(column: str, facts: Facts) -> list[float]:
     return found
 
 
-def _wrong_values(text: str, sentence: str, mentions: list[_Mention], spans: list[tuple[int, int]], facts: Facts) -> list[TextFault]:
+def _wrong_values(text: str, sentence: str, mentions: list[_Mention], values: list[_Mention], facts: Facts) -> list[TextFault]:
     """What stands in brackets behind a column is its value, and must be it."""
     faults = []
     for mention in mentions:
         found = re.match(r"\s*\(([^()]*)\)|\s+(?:is|was|of|:)?\s*[\"'“”]([^\"'“”]+)[\"'“”]", text[mention.end :])
         inside = (found.group(1) or found.group(2) or "").strip() if found else ""
         value = next((reason.value.lower().strip() for reason in facts.reasons if reason.column == mention.column), None)
-        if not inside or value is None or inside == value or (mention.start, mention.end) in spans:
+        if not inside or value is None or inside == value or mention in values:
             continue
         bare = re.sub(r"[^a-z]+", " ", inside).split()
         if all(word in NEUTRAL or word in readable(mention.column).split() for word in bare):
@@ -150,7 +153,8 @@ def _wrong_reasons(text: str, sentence: str, mentions: list[_Mention], facts: Fa
             faults.append(TextFault("direction", readable(mention.column), sentence))
     if gives_reason:
         known = _vocabulary(facts)
-        for word in re.findall(r"[a-z][a-z'’-]+", masked):
+        pushes = UP.sub(" ", DOWN.sub(" ", masked))
+        for word in re.findall(r"[a-z][a-z'’-]+", REASON.sub(" ", pushes)):
             stem = word.removesuffix("'s").removesuffix("’s")
             if stem not in NEUTRAL and stem not in known and not any(part in known for part in (stem.removesuffix("s"), f"{stem}s")):
                 faults.append(TextFault("unknown word", word, sentence))

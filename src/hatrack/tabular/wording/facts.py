@@ -49,7 +49,8 @@ class Facts:
         """What each column is called in a text, longest first: its whole name, and words that only it has."""
         words = {column: readable(column).split() for column in self.columns}
         shared = Counter(word for own in words.values() for word in set(own))
-        taken = {word for label in (*self.classes, self.target) for word in readable(label).split()}
+        values = (reason.value for reason in self.reasons)  # "monthly" may be a contract and not the monthly charges
+        taken = {word for label in (*self.classes, self.target, *values) for word in readable(label).split()}
         found = {}
         for column, own in words.items():
             single = [w for w in own if shared[w] == 1 and len(w) >= _SHORTEST and w not in _UNITS and w not in taken]
