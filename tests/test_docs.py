@@ -43,8 +43,8 @@ def test_every_command_in_a_page_exists(page):
 def test_every_config_in_a_page_is_accepted(page):
     for block in blocks(page, "yaml"):
         parsed = yaml.safe_load(block)
-        if "adapters" in parsed:
-            assert parse_config(block, option_model).adapters
+        if "adapters" in parsed or "tables" in parsed:
+            assert parse_config(block, option_model)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -23,6 +23,7 @@ import error_cases_knowledge  # noqa: F401  # and this
 import error_cases_proof  # noqa: F401  # as above
 import error_cases_route  # noqa: F401  # as above
 import error_cases_serve  # noqa: F401  # as above
+import error_cases_tables  # noqa: F401  # as above
 import error_cases_together  # noqa: F401  # and this
 import error_cases_training  # noqa: F401  # and this
 from error_cases import CASES

@@ -17,7 +17,7 @@ from hatrack.api.errors import Refusal, error_response, validation_refusal
 from hatrack.api.gate import Gate
 from hatrack.api.journal import Journal
 from hatrack.api.keys import KeyRing
-from hatrack.api.routes import admin, chat, completions, health, models, responses, texts
+from hatrack.api.routes import admin, chat, completions, health, models, responses, tables, texts
 from hatrack.api.web import page
 from hatrack.core.config_http import HttpSettings
 from hatrack.core.errors import HatrackError
@@ -44,7 +44,7 @@ def create_app(service: ModelService, ring: KeyRing, settings: HttpSettings | No
     app.state.context = context
     for layer in (Bodies, Gate, Journal):  # the last one added is the outermost
         app.add_middleware(layer, context=context)
-    for room in (chat, completions, responses, texts, models, admin, health):
+    for room in (chat, completions, responses, texts, tables, models, admin, health):
         app.include_router(room.router)
     if context.settings.page:
         app.include_router(page.router)

@@ -16,6 +16,7 @@ from hatrack.core.errors import AdapterNotFound
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE, closest, split_reference
 from hatrack.serving.service import ModelService
+from hatrack.serving.tables import TableShelf
 
 __all__ = ["Context", "InContext", "InTrace", "Trace", "identity", "served_name"]
 
@@ -26,6 +27,7 @@ class Context:
 
     Attributes:
         answerer: routing and the cache of answers before the service.
+        tables: the table models, which need no service.
         loopback_only: no key is asked for, so only this machine may ask, under its own names.
         draining: the server ends; nothing new is taken.
     """
@@ -37,6 +39,10 @@ class Context:
     meters: Meters = field(default_factory=Meters)
     loopback_only: bool = False
     draining: bool = False
+    tables: TableShelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tables = TableShelf(self.service.registry)
 
     def find(self, reference: str, caller: Caller) -> Manifest | None:
         """The version that a model's name means now; None is the base.

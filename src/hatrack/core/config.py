@@ -15,6 +15,7 @@ from hatrack.core.config_route import Route, RoutingSettings, overlaps
 from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
+from hatrack.core.config_tables import TableConfig
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
 from hatrack.core.config_watch import WatchSettings
 from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
@@ -212,13 +213,15 @@ def _name_is_valid(name: str) -> str:
 
 # Checked key by key, so that every bad name is reported beside all other faults (F09).
 AdapterName = Annotated[str, AfterValidator(_name_is_valid), Field(description="The adapter's name.")]
+TableName = Annotated[str, AfterValidator(_name_is_valid), Field(description="The table's name.")]
 
 
 class ProjectConfig(Strict):
     """The whole file."""
 
     base: str = Field("bundled/smollm2-135m-instruct", description="The base model: bundled/NAME, a hub id, or a path.")
-    adapters: dict[AdapterName, AdapterConfig] = Field(min_length=1, description="One entry for each adapter, by name.")
+    adapters: dict[AdapterName, AdapterConfig] = Field({}, description="One entry for each adapter, by name.")
+    tables: dict[TableName, TableConfig] = Field({}, description="One entry for each table model, by name.")
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
     knowledge: KnowledgeSettings = Field(KnowledgeSettings(), description="Documents that answers are taken from.")
     guard: GuardRules = Field(GuardRules(), description="Rules while the base, or an adapter without its own, is used.")
@@ -245,3 +248,12 @@ class ProjectConfig(Strict):
         if pairs:
             raise ValueError("; ".join(f"the routes of {a} and {b} fit the same requests" for a, b in pairs))
         return value
+
+    @model_validator(mode="after")
+    def _something_to_train(self) -> ProjectConfig:
+        if not self.adapters and not self.tables:
+            raise ValueError("adapters or tables: one of these keys is required")
+        both = sorted(self.adapters.keys() & self.tables.keys())
+        if both:
+            raise ValueError(f"tables: {', '.join(both)} is the name of an adapter too; a name belongs to one of them")
+        return self

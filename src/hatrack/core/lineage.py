@@ -8,7 +8,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hatrack.core.digest import sha256_json
 
-__all__ = ["Comparison", "DataRecord", "EvalReport", "HostedWeights", "Interval", "Manifest", "Score", "SystemScores", "adapter_digest"]
+__all__ = [
+    "ADAPTER",
+    "TABLE",
+    "Comparison",
+    "DataRecord",
+    "EvalReport",
+    "HostedWeights",
+    "Interval",
+    "Manifest",
+    "Score",
+    "SystemScores",
+    "adapter_digest",
+]
+
+ADAPTER: Literal["hatrack.adapter/1"] = "hatrack.adapter/1"
+TABLE: Literal["hatrack.table/1"] = "hatrack.table/1"
 
 
 class _Record(BaseModel):
@@ -139,9 +154,9 @@ class HostedWeights(_Record):
 
 
 class Manifest(_Record):
-    """The record of one immutable adapter version."""
+    """The record of one immutable version of an adapter, or of a table model, which has no base and no template."""
 
-    kind: Literal["hatrack.adapter/1"] = "hatrack.adapter/1"
+    kind: Literal["hatrack.adapter/1", "hatrack.table/1"] = ADAPTER
     name: str
     version: str
     digest: str

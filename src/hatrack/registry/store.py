@@ -16,8 +16,8 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from hatrack.core.config_provider import host_of
-from hatrack.core.errors import AdapterNotFound, StorageError, WeightsElsewhere
-from hatrack.core.lineage import EvalReport, Manifest
+from hatrack.core.errors import AdapterMismatch, AdapterNotFound, StorageError, WeightsElsewhere
+from hatrack.core.lineage import ADAPTER, TABLE, EvalReport, Manifest
 from hatrack.core.names import BASE, closest, split_reference
 from hatrack.core.project import Project
 from hatrack.registry.blobs import BlobStore
@@ -64,10 +64,11 @@ class Registry:
         status = self._database.stat()
         return status.st_mtime_ns, status.st_size, status.st_ino
 
-    def names(self) -> list[str]:
-        """All adapters that have a version."""
+    def names(self, kind: str = ADAPTER) -> list[str]:
+        """All adapters, or table models, that have a version."""
+        of_kind = VersionRow.manifest.startswith(f'{{"kind":"{kind}"', autoescape=True)  # a manifest's first key, as pydantic writes it
         with self._session() as session:
-            return sorted(session.scalars(select(VersionRow.name).distinct()))
+            return sorted(session.scalars(select(VersionRow.name).where(of_kind).distinct()))
 
     def versions(self, name: str) -> list[Manifest]:
         """All versions of one adapter, oldest first.
@@ -151,8 +152,16 @@ class Registry:
 
         Raises:
             WeightsElsewhere: it has no weights here; ``files`` gives what it has.
+            AdapterMismatch: it is a table model, which no base can wear.
             AdapterBroken: a file is missing or damaged.
         """
+        if manifest.kind == TABLE:
+            raise AdapterMismatch(
+                f"{manifest.name} is a table model, not an adapter",
+                given=f"{manifest.name}@{manifest.version}",
+                allowed=", ".join([*self.names(), BASE]),
+                fix=f"use `hatrack table predict {manifest.name}`, or /v1/tables/{manifest.name}/predict",
+            )
         if manifest.hosted is not None:
             raise WeightsElsewhere(
                 f"the weights of {manifest.name}@{manifest.version} are not on this machine, and this needs them",

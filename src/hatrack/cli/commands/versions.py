@@ -19,13 +19,14 @@ def run(
 
     from hatrack.core.config_file import read_config
     from hatrack.core.config_provider import host_of
+    from hatrack.core.lineage import TABLE
     from hatrack.core.project import Project
     from hatrack.registry.store import Registry
 
     read_config(project)
     registry = Registry(Project(project.absolute()))
     rows = []
-    for adapter in [name] if name else registry.names():
+    for adapter in [name] if name else [*registry.names(), *registry.names(TABLE)]:
         aliases = registry.aliases(adapter)
         for manifest in registry.versions(adapter):
             named = sorted(alias for alias, version in aliases.items() if version == manifest.version)

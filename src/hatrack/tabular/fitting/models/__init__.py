@@ -1,0 +1,1 @@
+"""Models that can be fitted; each leaves a scorer."""
