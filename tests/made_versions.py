@@ -37,13 +37,13 @@ def added(registry: Registry, folder: Path, weights: str = "w", name: str = "leg
     return registry.add(draft(registry, folder, weights, name, **changes), folder)
 
 
-def report(manifest: Manifest, *, passed: bool = True, digest: str = "") -> EvalReport:
-    scores = {"accuracy": Score(value=0.9)}
+def report(manifest: Manifest, *, passed: bool = True, digest: str = "", metric: str = "accuracy") -> EvalReport:
+    scores = {metric: Score(value=0.9)}
     measured = {"latency_p50_ms": 1, "latency_p95_ms": 2, "latency_rows": 20, "prompt_tokens": 10, "answer_tokens": 2}
     sides = [SystemScores(name=n, description=n, constrained=False, scores=scores, **measured) for n in ("base", "adapter")]
-    gain = Comparison(metric="accuracy", base="base", difference=0.2, interval=Interval(low=0.1, high=0.3))
+    gain = Comparison(metric=metric, base="base", difference=0.2, interval=Interval(low=0.1, high=0.3))
     return EvalReport(
-        adapter=manifest.name, adapter_digest=digest or manifest.digest, test_digest="d" * 64, rows=10, task="instruct", metric="accuracy",
+        adapter=manifest.name, adapter_digest=digest or manifest.digest, test_digest="d" * 64, rows=10, task="instruct", metric=metric,
         systems=tuple(sides), best_base="base", comparisons=(gain,), passed=passed,
-        reasons=("accuracy: +0.200 against base",), seed=13, created="2026-01-01T00:00:00+00:00",
+        reasons=(f"{metric}: +0.200 against base",), seed=13, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip

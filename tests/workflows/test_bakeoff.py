@@ -130,7 +130,7 @@ def test_one_that_fails_is_said_and_the_others_go_on(project, monkeypatch):
 
 
 def test_when_the_time_is_over_nothing_more_is_begun(project, found):
-    soon = compare(bench_of(project), "colours", settings(project, minutes=1e-6))
+    soon = compare(bench_of(project), "colours", settings(project, minutes=1e-9))
     assert [entry.approach for entry in soon.entries] == ["majority"]  # the first is always tried
     assert {one.kind for one in soon.skipped} == {"no time"}
     assert soon.curves == ()

@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from hatrack.core.config import GateRules
 from hatrack.core.lineage import Comparison
 
-__all__ = ["gated_metric", "judge"]
+__all__ = ["TABLE_TASKS", "gated_metric", "judge", "judge_table"]
 
+TABLE_TASKS = ("classification", "regression")  # whose metric stands with the table, and whose bases are models of their own
 _LATENCY = {"latency": "latency_p50_ms"}  # what people say, and the figure that twenty requests can tell
 
 # The figure the gate reads where the config names none.
@@ -54,4 +55,21 @@ def judge(
                 f"{other.metric}: {moves} by {abs(other.difference):.3f} against {other.base}, significantly "
                 f"({other.interval.low:+.3f} to {other.interval.high:+.3f})"
             )
+    return passed, tuple(reasons)
+
+
+def judge_table(metric: str, comparisons: Sequence[Comparison], rules: GateRules) -> tuple[bool, tuple[str, ...]]:
+    """Decide on a table model: it must beat knowing nothing by ``rules.min_gain``, and must not lose to the plain model."""
+    reasons, passed = [], True
+    for other in comparisons:
+        if other.metric != metric:
+            continue
+        known_nothing = other.base == "constant"
+        fine = other.least_gain > rules.min_gain if known_nothing else not other.significant_loss
+        passed = passed and fine
+        asked = f"a gain above {rules.min_gain:g}" if known_nothing else "no significant loss"
+        reasons.append(
+            f"{metric}: {other.difference:+.3f} against {other.base}, {rules.confidence:.0%} interval {other.interval.low:+.3f} to "
+            f"{other.interval.high:+.3f}; asked: {asked}: {'yes' if fine else 'no'}"
+        )
     return passed, tuple(reasons)

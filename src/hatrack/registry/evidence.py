@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hatrack.core.checks import GENERAL, SAFETY, CheckReport, check_kind
 from hatrack.core.config import GateRules
 from hatrack.core.lineage import EvalReport, Manifest
-from hatrack.core.verdict import gated_metric, judge
+from hatrack.core.verdict import TABLE_TASKS, gated_metric, judge, judge_table
 from hatrack.registry.store import Registry
 
 __all__ = ["Finding", "check_report_of", "evidence"]
@@ -31,7 +31,8 @@ def evidence(registry: Registry, manifest: Manifest, rules: GateRules) -> tuple[
     A report that was made under other rules is judged by the present ones where its figures allow it; where they do not,
     the version counts as not evaluated.
     """
-    asked = [check for check in (SAFETY, GENERAL) if check in rules.no_worse]
+    speaks = manifest.config["task"] not in TABLE_TASKS
+    asked = [check for check in (SAFETY, GENERAL) if speaks and check in rules.no_worse]
     return (_task(registry.report(manifest), manifest, rules), *(_check(registry, manifest, check, rules) for check in asked))
 
 
@@ -53,11 +54,15 @@ def _task(report: EvalReport | None, manifest: Manifest, rules: GateRules) -> Fi
         return Finding("task", False, f"{reference} was never evaluated", again)
     if report.adapter_digest != manifest.digest:
         return Finding("task", False, "the report is of other weights", again)
-    if gated_metric(report.task, rules) != report.metric:
+    table = report.task in TABLE_TASKS
+    if not table and gated_metric(report.task, rules) != report.metric:
         return Finding("task", False, f"the report is about {report.metric}, the gate asks for {gated_metric(report.task, rules)}", again)
     confidence = report.comparison(report.metric).interval.confidence
     if confidence != rules.confidence:
         return Finding("task", False, f"the report's intervals are of {confidence:.0%}, the gate asks for {rules.confidence:.0%}", again)
+    if table:
+        passed, reasons = judge_table(report.metric, report.comparisons, rules)
+        return Finding("task", passed, "; ".join(reasons))
     free = {system.name for system in report.systems if not system.constrained}
     passed, reasons = judge(report.metric, report.best_base, report.comparisons, rules, free)
     return Finding("task", passed, "; ".join(reasons))

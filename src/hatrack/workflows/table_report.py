@@ -12,6 +12,7 @@ import numpy as np
 
 from hatrack.core.config import GateRules
 from hatrack.core.lineage import Comparison, EvalReport, Interval, Score, SystemScores
+from hatrack.core.verdict import judge_table
 from hatrack.evaluation.delong import auc_difference, auc_interval
 from hatrack.evaluation.statistics import bca_interval, mcnemar_p
 from hatrack.tabular.fairness import GroupRates, fairness, warnings_of
@@ -80,7 +81,7 @@ def report_of(name: str, digest: str, test_digest: str, systems: Sequence[System
     ]
     by_value = {one.name: one.scores[gated.name].value for one in measured if one.name in bases}
     best = (max if gated.higher_is_better else min)(by_value, key=lambda base: by_value[base])
-    passed, reasons = _judge(gated, comparisons, rules)
+    passed, reasons = judge_table(gated.name, comparisons, rules)
     warnings = warnings_of(group_rates(systems[0].model, ground, answers[OURS]))
     return EvalReport(
         adapter=name,
@@ -104,23 +105,6 @@ def group_rates(model: TableModel, ground: Ground, answers: Scored) -> list[Grou
     if not ground.config.protected or answers.classes != 2:
         return []
     return fairness(ground.test, ground.config.protected, answers.truth, answers.chosen)
-
-
-def _judge(gated: TableMetric, comparisons: Sequence[Comparison], rules: GateRules) -> tuple[bool, list[str]]:
-    """It must beat knowing nothing by ``min_gain``, and must not lose to the plain model."""
-    reasons, passed = [], True
-    for c in comparisons:
-        if c.metric != gated.name:
-            continue
-        known_nothing = c.base == "constant"
-        fine = c.least_gain > rules.min_gain if known_nothing else not c.significant_loss
-        passed = passed and fine
-        asked = f"a gain above {rules.min_gain:g}" if known_nothing else "no significant loss"
-        reasons.append(
-            f"{c.metric}: {c.difference:+.3f} against {c.base}, {rules.confidence:.0%} interval {c.interval.low:+.3f} to "
-            f"{c.interval.high:+.3f}; asked: {asked}: {'yes' if fine else 'no'}"
-        )
-    return passed, reasons
 
 
 def _score(metric: TableMetric, answers: Scored, rules: GateRules, seed: int) -> Score:

@@ -64,7 +64,7 @@ def _prepare(context: Context, choice: Chooser, body: CompletionBody) -> tuple[M
             fix="POST /v1/classify or /v1/embeddings",
         )
     name = manifest.name if manifest else BASE
-    prompts = [_ids(context, _guarded(context, name, prompt)) for prompt in body.prompts]
+    prompts = [_ids(context, _guarded(context, name, _known(context, prompt))) for prompt in body.prompts]
     if not prompts:
         raise Refusal(400, "there is no prompt", code="invalid_request", param="prompt", given="[]", allowed="a text or several")
     return manifest, [len(prompt) for prompt in prompts], make_jobs(context, body, prompts, logprobs=body.logprobs)
@@ -79,8 +79,13 @@ def _guarded(context: Context, name: str, prompt: str | list[int]) -> str | list
 
 def _ids(context: Context, prompt: str | list[int]) -> Sequence[int]:
     """A text begun as the tokenizer begins one, which is how task ``complete`` trains it."""
+    return context.service.renderer.text(prompt).ids[:-1] if isinstance(prompt, str) else prompt
+
+
+def _known(context: Context, prompt: str | list[int]) -> str | list[int]:
+    """The prompt, once its ids are known to be some."""
     if isinstance(prompt, str):
-        return context.service.renderer.text(prompt).ids[:-1]
+        return prompt
     vocabulary = len(context.service.files.tokenizer)
     if any(not 0 <= token < vocabulary for token in prompt):
         raise Refusal(

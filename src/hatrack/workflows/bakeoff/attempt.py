@@ -130,8 +130,8 @@ class Attempts:
         except (HatrackError, MemoryError, RuntimeError) as error:  # torch says RuntimeError where memory or a kernel fails
             return _failed(outcome, error), []
         measured = {
-            "fit_seconds": round(fitted - start, 3),
-            "answer_seconds": round(answered - fitted, 3),
+            "fit_seconds": round(fitted - start, 6),
+            "answer_seconds": round(answered - fitted, 6),
             "parameters": solver.parameters,
             "nbytes": solver.nbytes,
             "memory_mb": round(max(0, peak_memory() - before) / 2**20, 1),
