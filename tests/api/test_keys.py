@@ -61,10 +61,10 @@ def test_F32_every_route_but_health_and_the_files_of_the_page_asks_for_a_key_wit
 
 
 def _routers():
-    from hatrack.api.routes import admin, chat, completions, health, models, responses, texts
+    from hatrack.api.routes import admin, chat, completions, health, models, responses, tables, texts
     from hatrack.api.web import page
 
-    return [room.router for room in (admin, chat, completions, health, models, responses, texts, page)]
+    return [room.router for room in (admin, chat, completions, health, models, responses, tables, texts, page)]
 
 
 def test_keys_are_taken_from_the_header_only_and_in_its_one_form(guarded, ask):
