@@ -24,7 +24,7 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be vectorised; NaN an
 prange: Any = _numba.prange
 
 
-def compiled(*, parallel: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def compiled(*, parallel: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A loop over numpy arrays as machine code; ``parallel`` shares its ``prange`` among the threads."""
     return _numba.njit(parallel=parallel, fastmath=_FAST, cache=True)  # type: ignore[no-any-return]  # numba is untyped
 
@@ -33,4 +33,5 @@ def overloaded(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
     """What compiled code runs for ``function``: the decorated one is given types and returns the code for them."""
     from numba.extending import overload
 
-    return overload(function, inline="always")  # type: ignore[no-any-return]
+    found: Callable[[Callable[..., Any]], Callable[..., Any]] = overload(function, inline="always")
+    return found
