@@ -86,12 +86,12 @@ def _answered(answerer: Answerer, test: Sequence[Example], columns: Sequence[Map
 def _columns(bench: Workbench, name: str, prepared: Prepared, test: Sequence[Example]) -> list[dict[str, Any]]:
     """All that the file says of each test row, for slices; of documents only what was made of them."""
     config = bench.adapter(name)
-    file = config.data.test or config.data.train
+    file = config.files.test or config.files.train
     said: dict[int, dict[str, Any]] = {}
     path = bench.project.root / file
     if path.is_file():
         wanted = {row.row for row in test}
-        rows = open_rows(path, config.data.format, config.checks.max_row_bytes, config.data.layout)
+        rows = open_rows(path, config.files.format, config.checks.max_row_bytes, config.files.layout)
         said = {row.number: row.columns for row in rows if isinstance(row, RawRow) and row.number in wanted}
     plain = (str, int, float, bool)
     return [{"text": row.text, **{key: value for key, value in said.get(row.row, {}).items() if isinstance(value, plain)}} for row in test]
