@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -11,6 +11,7 @@ from hatrack.core.config_provider import checked_endpoint
 from hatrack.core.strict import Strict
 
 __all__ = ["HostedModel"]
+
 
 class HostedModel(Strict):
     """One model elsewhere. Adapters name it with their key ``hosted``."""
@@ -29,6 +30,10 @@ class HostedModel(Strict):
     retries: int = Field(4, ge=0, le=20, description="How often a request is sent again after 429, 5xx or a lost connection.")
     context: int = Field(32768, ge=16, description="Longest prompt and answer together that is sent, in tokens.")
     sampling: bool = Field(True, description="Send temperature and top_p; false for models that refuse them, as reasoning ones do.")
+
+    personal_data: Literal["refuse", "send"] = Field(
+        "refuse", description="Test rows with personal data that prepare.pii leaves as it is, or does not look for: refuse, or send them."
+    )
 
     @model_validator(mode="after")
     def _money_needs_a_price(self) -> Self:

@@ -238,20 +238,14 @@ class ProviderError(HatrackError):
         param: the option that it is about, by the provider's word.
     """
 
-    def __init__(self, what: str, *, given: str = "", allowed: str = "", fix: str = "", billed: bool = False):
-        super().__init__(what, given=given, allowed=allowed, fix=fix)
-        self.billed = billed
-        self.param: object = None
+    billed: bool = False
+    param: object = None
 
 
 class ProviderUnreachable(ProviderError):
     """A hosted endpoint does not answer, or not now. ``retry_after``: seconds after which it wants to be asked again."""
 
-    def __init__(
-        self, what: str, *, given: str = "", allowed: str = "", fix: str = "", billed: bool = False, retry_after: float | None = None
-    ):
-        super().__init__(what, given=given, allowed=allowed, fix=fix, billed=billed)
-        self.retry_after = retry_after
+    retry_after: float | None = None
 
 
 class BudgetExceeded(HatrackError):

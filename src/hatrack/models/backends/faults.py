@@ -21,26 +21,27 @@ def key_refused(host: str, variable: str, said: str) -> ProviderError:
 
 def no_time(host: str, doing: str, said: str, retry_after: float | None = None) -> ProviderUnreachable:
     """429."""
-    return ProviderUnreachable(
-        f"{host} has no time for {doing}", given=said, fix="wait, then run the same command again", retry_after=retry_after
-    )
+    error = ProviderUnreachable(f"{host} has no time for {doing}", given=said, fix="wait, then run the same command again")
+    error.retry_after = retry_after
+    return error
 
 
 def failed(host: str, doing: str, said: str, retry_after: float | None = None, *, billed: bool = False) -> ProviderUnreachable:
     """5xx, or a stream that ends in an error."""
-    return ProviderUnreachable(
-        f"{host} failed at {doing}", given=said, fix="run the same command again later", retry_after=retry_after, billed=billed
-    )
+    error = ProviderUnreachable(f"{host} failed at {doing}", given=said, fix="run the same command again later")
+    error.retry_after, error.billed = retry_after, billed
+    return error
 
 
 def silent(host: str, doing: str, reason: str, *, billed: bool) -> ProviderUnreachable:
     """No connection, or no answer on it."""
-    return ProviderUnreachable(
+    error = ProviderUnreachable(
         f"{host} does not answer",
         given=f"{doing}: {reason}",
         fix="look at the network and the address, then run the same command again",
-        billed=billed,
     )
+    error.billed = billed
+    return error
 
 
 def refused(host: str, doing: str, said: str) -> ProviderError:
@@ -55,10 +56,11 @@ def refused(host: str, doing: str, said: str) -> ProviderError:
 
 def misspoke(host: str, protocol: str, doing: str, given: str) -> ProviderError:
     """An answer that the protocol does not know; it may well be billed."""
-    return ProviderError(
+    error = ProviderError(
         f"{host} answers what {protocol}'s protocol does not know",
         given=f"{doing}: {given}",
         allowed=f"an endpoint that speaks {protocol}'s protocol",
         fix="look at base_url; it often ends in /v1",
-        billed=True,
     )
+    error.billed = True
+    return error

@@ -1,8 +1,8 @@
 """A hosted model as everybody uses it: asked again where that helps, counted, and never beyond a budget.
 
-    reserve ─► ask once ─┬─ answered ──► settle
-       ▲                 ├─ refused ───► release
-       └── wait, again ──┴─ no answer ─► release, or leave it reserved where it may have been billed
+reserve ─► ask once ─┬─ answered ──► settle
+   ▲                 ├─ refused ───► release
+   └── wait, again ──┴─ no answer ─► release, or leave it reserved where it may have been billed
 """
 
 from __future__ import annotations
@@ -74,20 +74,22 @@ class MeteredModel:
         raise AssertionError("the last attempt returns or raises")
 
     def _once(self, messages: Sequence[Message], sampling: Sampling, stop: Sequence[str], on_text: OnText | None) -> Completion:
-        terms = self.terms
+        terms, ledger = self.terms, self.terms.ledger
         longest = _most_tokens(messages), sampling.max_new_tokens
-        ticket = terms.ledger.reserve(terms.adapter, terms.model, *longest, self._nanos(*longest), terms.limits)
+        ticket = ledger.reserve(terms.adapter, terms.model, *longest, self._nanos(*longest), terms.limits) if ledger else 0
         try:
             answer = self._backend.complete(messages, sampling, stop=stop, on_text=on_text)
         except ProviderError as error:
-            if not error.billed:
-                terms.ledger.release(ticket)
+            if ledger and not error.billed:
+                ledger.release(ticket)
             raise
         except HatrackError:  # refused by the backend itself, before anything was sent
-            terms.ledger.release(ticket)
+            if ledger:
+                ledger.release(ticket)
             raise
         nanos = self._nanos(answer.prompt_tokens, answer.answer_tokens)
-        terms.ledger.settle(ticket, answer.prompt_tokens, answer.answer_tokens, nanos)
+        if ledger:
+            ledger.settle(ticket, answer.prompt_tokens, answer.answer_tokens, nanos)
         return answer if nanos is None else replace(answer, cost=nanos / NANOS)
 
     def _nanos(self, prompt_tokens: int, answer_tokens: int) -> int | None:

@@ -71,7 +71,7 @@ class OpenAIBackend:
         answer = self._wire.ask(_PATH, body)
         with self._wire.understanding():
             choice = answer["choices"][0]
-            return self._completion(text_of(choice["message"].get("content")), answer["usage"], choice["finish_reason"])
+            return self._completion(_text_of(choice["message"].get("content")), answer["usage"], choice["finish_reason"])
 
     def _streamed(self, body: Mapping[str, Any], on_text: OnText) -> Completion:
         asked = {"stream_options": {"include_usage": True}} if self.counts_streams_when_asked else {}
@@ -84,7 +84,7 @@ class OpenAIBackend:
                     usage = event.get("usage") or usage
                     piece = ""
                     for choice in event["choices"]:
-                        piece += text_of(choice.get("delta", {}).get("content"))
+                        piece += _text_of(choice.get("delta", {}).get("content"))
                         reason = choice.get("finish_reason") or reason
                 if piece:
                     pieces.append(piece)
@@ -98,7 +98,7 @@ class OpenAIBackend:
         return Completion(text, int(usage["prompt_tokens"]), int(usage["completion_tokens"]), reason in self.finished)
 
 
-def text_of(content: Any) -> str:
+def _text_of(content: Any) -> str:
     """The text of a content: a text, none where a filter took it, or parts, of which those that are thoughts are left out."""
     if isinstance(content, list):
         return "".join(part["text"] for part in content if part["type"] == "text")

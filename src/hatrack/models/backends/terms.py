@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hatrack.core.config import ProjectConfig
 from hatrack.core.config_hosted import HostedModel
@@ -26,6 +27,7 @@ class Terms:
         adapter: who is asked for, as the book names it; empty for a judge or an address given by hand.
         limits: budgets that count for it.
         context: tokens of prompt and answer together.
+        ledger: None outside of a project: nothing is entered, and nothing is limited.
     """
 
     adapter: str
@@ -35,7 +37,7 @@ class Terms:
     timeout: float
     retries: int
     context: int
-    ledger: Ledger
+    ledger: Ledger | None
 
 
 def weights_of(entry: HostedModel, data_digest: str = "") -> HostedWeights:
@@ -59,7 +61,7 @@ def weights_of(entry: HostedModel, data_digest: str = "") -> HostedWeights:
     )
 
 
-def terms_for(config: ProjectConfig, book: Path, weights: HostedWeights, adapter: str = "") -> Terms:
+def terms_for(config: ProjectConfig, book: Path | None, weights: HostedWeights, adapter: str = "") -> Terms:
     """What ``hatrack.yaml`` says now of a model, wherever its version comes from; a price is no part of a version.
 
     The model's entry in ``hosted`` counts, found by its backend, address and name; else ``provider``, for what was
@@ -80,7 +82,7 @@ def terms_for(config: ProjectConfig, book: Path, weights: HostedWeights, adapter
     own = config.adapters.get(adapter)
     if own is not None:
         limits += _limits("adapter", adapter, own.budget.limits, f"adapters.{adapter}.budget")
-    return Terms(adapter, model, price, limits, *patience, Ledger(book))
+    return Terms(adapter, model, price, limits, *patience, None if book is None else Ledger(book))
 
 
 def stated_limits(config: ProjectConfig) -> list[Limit]:
@@ -102,6 +104,5 @@ def _entry(config: ProjectConfig, weights: HostedWeights) -> tuple[str, HostedMo
     return "", None
 
 
-def _limits(whose: str, of: str, limits: dict[str, float], place: str) -> tuple[Limit, ...]:
-    kind = "model" if whose == "model" else "adapter"
-    return tuple(Limit(kind, of, period, int(money * NANOS), f"{place}.{period}") for period, money in limits.items())
+def _limits(whose: Literal["adapter", "model"], of: str, limits: dict[str, float], place: str) -> tuple[Limit, ...]:
+    return tuple(Limit(whose, of, period, int(money * NANOS), f"{place}.{period}") for period, money in limits.items())
