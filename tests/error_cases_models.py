@@ -50,6 +50,8 @@ fault("an adapter of an unknown hosted model", "check first", lambda at: _writte
 fault("a budget without a price", "check first", lambda at: _written(at, budget={"day": 1}), "hosted.claude", "a budget needs a price")
 fault("a hosted adapter that is to be trained", "check first", lambda at: _written(at, adapter={"method": "dora"}), "nothing is trained")
 fault("a task that no hosted model answers", "check first", lambda at: _written(at, adapter={"task": "complete"}), "answers the tasks")
+fault("a hosted adapter that is not registered", ASK, _written, "hatrack train helper")
+fault("a hosted adapter in a sweep", "train helper --sweep", _written, "nothing is trained for helper")
 fault("an unknown backend", "train helper", lambda at: _written(at, backend="antropic"), "did you mean anthropic?")
 fault("no key for a hosted model", ASK, lambda at: _registered(at, key=None), "SOME_KEY is not set")
 fault(

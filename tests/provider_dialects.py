@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["DIALECTS", "Answer", "Anthropic", "Mistral", "OpenAI"]
 
@@ -27,7 +27,18 @@ class OpenAI:
     """OpenAI's chat completions; ``chatty``: a new piece for each word."""
 
     path = "/chat/completions"
-    keys = {"model", "messages", "temperature", "top_p", "seed", "stop", "max_tokens", "max_completion_tokens", "stream", "stream_options"}
+    keys: ClassVar[set[str]] = {
+        "model",
+        "messages",
+        "temperature",
+        "top_p",
+        "seed",
+        "stop",
+        "max_tokens",
+        "max_completion_tokens",
+        "stream",
+        "stream_options",
+    }
     seed, stop, hottest = "seed", "stop", 2.0
 
     def key(self, headers: Any) -> str:
@@ -90,7 +101,7 @@ class OpenAI:
 class Mistral(OpenAI):
     """Mistral's: another name for the seed, faults of a body as a list, tokens in the last piece, parts as content."""
 
-    keys = {"model", "messages", "temperature", "top_p", "random_seed", "stop", "max_tokens", "stream"}
+    keys: ClassVar[set[str]] = {"model", "messages", "temperature", "top_p", "random_seed", "stop", "max_tokens", "stream"}
     seed, hottest = "random_seed", 1.5
 
     def error(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> Any:
@@ -119,7 +130,7 @@ class Anthropic:
     """Claude's Messages API."""
 
     path = "/messages"
-    keys = {"model", "messages", "system", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "stream"}
+    keys: ClassVar[set[str]] = {"model", "messages", "system", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "stream"}
     seed, stop = "", "stop_sequences"
 
     def key(self, headers: Any) -> str:

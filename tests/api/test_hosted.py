@@ -132,13 +132,13 @@ def test_it_labels_without_probabilities(http, servers):
     assert [(one["label"], one["probability"], one["labels"]) for one in found] == [("red", None, []), (None, None, [])]
 
 
-def test_a_budget_is_a_402_that_tells_no_figures_and_sends_nothing(http, servers):
+def test_a_budget_is_a_402_that_tells_no_figures_and_sends_nothing(http, servers, served):
     error = refused(http, 402, **body("poor", "x" * 100)).json()["error"]
     assert error["code"] == "budget_exceeded"
     assert "0.5" not in error["message"]
     assert not servers["gpt"].asked
     with pytest.raises(APIStatusError, match="budget"):
-        OpenAI(base_url=str(http.base_url) + "v1", api_key="n").chat.completions.create(**body("poor", "x" * 100))
+        OpenAI(base_url=f"{served.url}/v1", api_key="n").chat.completions.create(**body("poor", "x" * 100))
 
 
 def test_faults_of_the_provider_are_told_as_such_without_its_words(http, servers):

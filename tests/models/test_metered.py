@@ -122,7 +122,7 @@ def test_a_stream_that_was_heard_is_not_begun_again(server, tmp_path):
     assert (heard, len(server.asked)) == (["one", " two"], 1)
     server.faults = [Fault("", status=503)]  # nothing was heard yet
     model(server, tmp_path / "b").complete(TURNS, SAMPLING, on_text=heard.append)
-    assert heard[2:] == ["one", " two", " three"]
+    assert heard[2:] == ["", "one", " two", " three"]
 
 
 @pytest.mark.parametrize(("whose", "of"), [("adapter", "a"), ("model", "here#m")])

@@ -22,7 +22,7 @@ from hatrack.answering.guard import Guard
 from hatrack.core.chat import Message, as_messages
 from hatrack.core.config import ProjectConfig
 from hatrack.core.config_file import read_config
-from hatrack.core.errors import AdapterError
+from hatrack.core.errors import AdapterError, AdapterNotFound
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 from hatrack.core.project import Project
@@ -106,7 +106,7 @@ class Assistant:
             AdapterNotFound: with the nearest names.
         """
         if adapter != BASE:
-            self.registry.resolve(adapter)
+            self._resolve(adapter)
 
     def generate(
         self,
@@ -217,8 +217,20 @@ class Assistant:
         Raises:
             AdapterNotFound: with the nearest names.
         """
-        manifest = None if adapter == BASE else self.registry.resolve(adapter)
+        manifest = None if adapter == BASE else self._resolve(adapter)
         return manifest if manifest is not None and manifest.hosted else None
+
+    def _resolve(self, adapter: str) -> Manifest:
+        try:
+            return self.registry.resolve(adapter)
+        except AdapterNotFound as error:
+            known = self.config.adapters.get(adapter)
+            if known is None or known.hosted is None:
+                raise
+            raise AdapterNotFound(
+                f"{adapter} is not registered yet", given=f"adapters.{adapter}.hosted: {known.hosted}", allowed=error.allowed,
+                fix=f"run `hatrack train {adapter}`, which sends nothing",
+            ) from error  # fmt: skip
 
     def _open(self, version: Manifest) -> HostedAdapter:
         if version.digest not in self._opened:

@@ -89,8 +89,10 @@ def status_of(error: HatrackError) -> tuple[int, str]:
 
 
 def error_object(error: HatrackError) -> dict[str, Any]:
-    """The value of ``error`` in the body. What was found on the server's own disk, what a provider says, and how much money
-    is left, is told to the server's log only."""
+    """The value of ``error`` in the body.
+
+    What was found on the server's own disk, what a provider says, and how much money is left, is told to the server's log only.
+    """
     status, code = status_of(error)
     inner = status >= 500 or isinstance(error, BudgetExceeded)
     if isinstance(error, BudgetExceeded | ProviderError):

@@ -27,11 +27,11 @@ from hatrack.core.names import AUTO, BASE, NAME_RULE, closest, valid_name
 from hatrack.core.strict import Strict
 
 __all__ = [
+    "HOSTED_TASKS",
     "AdapterConfig",
     "Checks",
     "Columns",
     "DataFiles",
-    "HOSTED_TASKS",
     "FastSettings",
     "GateRules",
     "Preference",

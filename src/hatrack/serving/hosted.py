@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 
 from hatrack.core.chat import Message
@@ -26,8 +26,8 @@ __all__ = ["HostedEngine"]
 _AT_ONCE = 32  # requests under way; each is a thread that waits
 
 
-class _Gone(Exception):  # noqa: N818 - nothing went wrong: nobody waits any more
-    """Raised out of a stream to end it."""
+class _Gone(Exception):
+    """Nobody waits any more: raised out of a stream, it ends the request."""
 
 
 class HostedEngine:
@@ -41,7 +41,7 @@ class HostedEngine:
     def __init__(self, open_version: Callable[[Manifest], HostedAdapter], queue: int) -> None:
         self._open_version, self._queue = open_version, queue
         self._opened: dict[str, HostedAdapter] = {}
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hatrack-hosted")
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._waiting: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
         self._under_way: set[Request] = set()
@@ -84,7 +84,7 @@ class HostedEngine:
         self._enter(request.digest)
         with self._lock:
             self._under_way.add(request)
-        self._threads.submit(self._answer, adapter, request, tuple(messages))
+        self._begin(request.digest, lambda: self._answer(adapter, request, tuple(messages)))
 
     def classify(self, manifest: Manifest, texts: Sequence[str]) -> Future[list[Labelled]]:
         """The label that is answered to each text; None where the answer is none. There are no probabilities.
@@ -95,14 +95,18 @@ class HostedEngine:
         adapter = self.adapter(manifest)
         self._enter(manifest.digest)
 
-        def work() -> list[Labelled]:
-            self._begin(manifest.digest)
-            try:
-                return [Labelled(label, None, ()) for label in hosted_labels(adapter, texts)]
-            finally:
-                self._end(manifest.digest)
+        future: Future[list[Labelled]] = Future()
 
-        return self._threads.submit(work)
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result([Labelled(label, None, ()) for label in hosted_labels(adapter, texts)])
+            except BaseException as error:  # goes to whoever asked
+                future.set_exception(error)
+
+        self._begin(manifest.digest, work)
+        return future
 
     def stop(self, *, drain: bool = True, timeout: float = 60.0) -> None:
         """Take nothing more; let what runs end within ``timeout`` seconds, or cancel it."""
@@ -114,7 +118,6 @@ class HostedEngine:
         with self._lock:
             for request in self._under_way:
                 request.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=False)
 
     def waiting(self) -> dict[str, int]:
         """How many requests wait, by digest."""
@@ -127,20 +130,18 @@ class HostedEngine:
             return +self._running
 
     def _answer(self, adapter: HostedAdapter, request: Request, messages: tuple[Message, ...]) -> None:
-        self._begin(request.digest)
         started = time.monotonic()
         first = 0.0
 
         def tell(text: str) -> None:
             nonlocal first
-            if request.cancelled:
-                raise _Gone
-            first = first or time.monotonic()
-            request.emit(Piece(text))
+            _must_be_wanted(request)
+            if text:
+                first = first or time.monotonic()
+                request.emit(Piece(text))
 
         try:
-            if request.cancelled:
-                raise _Gone
+            _must_be_wanted(request)
             params = request.params
             sampling = Sampling(params.max_tokens, params.temperature, params.top_p, params.seed)
             answer = adapter.answer(messages, sampling, stop=params.stop, on_text=tell)
@@ -152,7 +153,6 @@ class HostedEngine:
         finally:
             with self._lock:
                 self._under_way.discard(request)
-            self._end(request.digest)
 
     def _enter(self, digest: str) -> None:
         with self._lock:
@@ -162,14 +162,21 @@ class HostedEngine:
                 raise Busy("too many requests are waiting for hosted models", allowed=str(self._queue), fix="try again in 1 s")
             self._waiting[digest] += 1
 
-    def _begin(self, digest: str) -> None:
-        with self._lock:
-            self._waiting -= Counter([digest])
-            self._running[digest] += 1
+    def _begin(self, digest: str, work: Callable[[], None]) -> None:
+        """``work``, in a thread that waits for a place. It ends with the process, however long a provider is silent."""
 
-    def _end(self, digest: str) -> None:
-        with self._lock:
-            self._running -= Counter([digest])
+        def run() -> None:
+            with self._places:
+                with self._lock:
+                    self._waiting -= Counter([digest])
+                    self._running[digest] += 1
+                try:
+                    work()
+                finally:
+                    with self._lock:
+                        self._running -= Counter([digest])
+
+        threading.Thread(target=run, name="hatrack-hosted", daemon=True).start()
 
 
 def _finished(request: Request, answer: Completion, started: float, first: float) -> Finished:
@@ -184,3 +191,8 @@ def _finished(request: Request, answer: Completion, started: float, first: float
         seconds=now - request.created,
         cost=answer.cost,
     )
+
+
+def _must_be_wanted(request: Request) -> None:
+    if request.cancelled:
+        raise _Gone

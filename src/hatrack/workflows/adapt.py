@@ -77,6 +77,10 @@ class Workbench:
             )
         return found
 
+    def with_rows(self) -> list[str]:
+        """The adapters that have rows, so all but hosted ones that are only asked; where none has, all, to be told so."""
+        return [name for name, one in self.config.adapters.items() if one.data is not None] or list(self.config.adapters)
+
     def prepare(self, name: str) -> Prepared:
         """Read, check and split the data of one adapter."""
         config, rejects = self.adapter(name), self.project.rejects / f"{name}.jsonl"

@@ -44,7 +44,11 @@ def run(
         bench = Workbench.open(project, progress_console())
         chosen = names or list(bench.config.adapters)
         for name in chosen:
-            bench.adapter(name)  # a wrong name is refused before the first hour of training
+            if bench.adapter(name).hosted and (search or provider):  # a wrong name is refused before the first hour of training
+                raise ConfigError(
+                    f"nothing is trained for {name}: a hosted model answers", given="--provider" if provider else "--sweep",
+                    allowed="adapters without the key hosted", fix=f"run `hatrack train {name}` alone",
+                )  # fmt: skip
         if provider is None and not search:
             manifests = [bench.make(name) for name in chosen]
     if search:

@@ -166,11 +166,21 @@ class Ledger:
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._connection = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL"):  # a power cut must not forget money
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(_SCHEMA)
-        return self._connection
+        connection = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous = FULL")  # a power cut must not forget money
+        until = time.monotonic() + _WAIT
+        while True:  # to change the journal of a new file, SQLite does not wait for others who do the same
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(_SCHEMA)
+                break
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    connection.close()
+                    raise
+            time.sleep(0.01)
+        self._connection = connection
+        return connection
 
 
 def _since(period: str, now: float) -> float:
@@ -186,9 +196,10 @@ def _since(period: str, now: float) -> float:
 
 def _exceeded(limit: Limit, spent: int, wanted: int) -> BudgetExceeded:
     again = {"day": "wait until tomorrow (UTC)", "month": "wait until next month (UTC)"}.get(limit.period, "")
+    most, used, cost = (f"{nanos / NANOS:.6g}" for nanos in (limit.nanos, spent, wanted))
     return BudgetExceeded(
         f"the budget of the {limit.whose} {limit.of} does not allow this request; nothing was sent",
-        given=f"{spent / NANOS:.6g} of {limit.nanos / NANOS:.6g} is spent or set aside ({limit.period}), and it may cost up to {wanted / NANOS:.6g}",
-        allowed=f"{limit.place}: {limit.nanos / NANOS:.6g}",
+        given=f"{used} of {most} is spent or set aside ({limit.period}), and it may cost up to {cost}",
+        allowed=f"{limit.place}: {most}",
         fix=" or ".join(filter(None, [again, "ask for fewer tokens", "raise the budget in hatrack.yaml"])),
     )

@@ -47,7 +47,7 @@ class MeteredModel:
     def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, stop: Sequence[str] = (), on_text: OnText | None = None
     ) -> Completion:
-        """Answer ``messages``; see ``Backend.complete``.
+        """Answer ``messages``; see ``Backend.complete``. Before it asks again, ``on_text`` is called with an empty text.
 
         Raises:
             BudgetExceeded: it could cost more than is allowed; nothing was sent. StorageError: it cannot be recorded.
@@ -71,6 +71,8 @@ class MeteredModel:
                 if told or attempt == self.terms.retries or wait > _LONGEST_WAIT:  # what was heard cannot be unsaid
                     raise
             time.sleep(wait)
+            if on_text is not None:
+                on_text("")  # who is gone meanwhile can say so, before it is paid for
         raise AssertionError("the last attempt returns or raises")
 
     def _once(self, messages: Sequence[Message], sampling: Sampling, stop: Sequence[str], on_text: OnText | None) -> Completion:
