@@ -15,9 +15,11 @@ from hatrack.core.config_cache import CacheSettings, NearSettings
 from hatrack.core.config_compare import CompareSettings, Prices, Wishes
 from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
 from hatrack.core.config_guard import GuardRules, InputRules, OutputRules
+from hatrack.core.config_hosted import HostedModel
 from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.config_knowledge import ChunkSettings, Collection, KnowledgeSettings, RagSettings, SearchSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
+from hatrack.core.config_price import Budget, Price
 from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
 from hatrack.core.config_safety import SafetySettings
@@ -79,7 +81,10 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("watch", WatchSettings),
     ("watch.schedules", Schedule),
     ("watch.alerts", AlertSettings),
+    ("hosted.NAME", HostedModel),
     ("provider", ProviderSettings),
+    ("provider.price, hosted.NAME.price", Price),
+    ("provider.budget, hosted.NAME.budget, adapters.NAME.budget", Budget),
     ("knowledge", KnowledgeSettings),
     ("knowledge.collections.NAME", Collection),
     ("knowledge.chunks", ChunkSettings),

@@ -1,4 +1,4 @@
-"""A provider on loopback that speaks OpenAI's protocol: files, fine-tuning jobs, chat completions, and faults on order."""
+"""A provider on loopback: OpenAI's files and fine-tuning jobs, the chat APIs of three providers, and faults on order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from provider_dialects import DIALECTS, Answer
+
 __all__ = ["KEY", "Fault", "ProviderServer", "provider_server"]
 
 KEY = "sk-test-1234567890"
@@ -23,7 +25,7 @@ WAY = ("validating_files", "queued", "running", "succeeded")
 class Fault:
     """What goes wrong with the next request to ``path``: a status, a pause, or a connection that ends without an answer.
 
-    ``before``: what was asked is not done.
+    ``before``: what was asked is not done. ``events``: a stream breaks after so many.
     """
 
     path: str
@@ -35,6 +37,7 @@ class Fault:
     message: str = "something is wrong"
     code: str | None = None
     param: str | None = None
+    events: int | None = None
 
 
 @dataclass
@@ -48,9 +51,12 @@ class Asked:
 
 
 class ProviderServer:
-    """State of the provider. ``say(model, messages)`` is the text that a model answers."""
+    """State of the provider. ``say(model, messages)`` is the text that a model answers; ``pause``: seconds between two pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: str = "openai") -> None:
+        self.dialect = DIALECTS[dialect]
+        self.pause = 0.0
+        self.given_up = threading.Event()  # a client ended a stream
         self.lock = threading.RLock()
         self.files: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -60,6 +66,7 @@ class ProviderServer:
         self.asked: list[Asked] = []
         self.say: Callable[[str, list[dict[str, str]]], str | None] = lambda model, messages: "red"
         self.base_url = ""
+        self.stop: Callable[[], None] = lambda: None
         self.models: set[str] = set()  # that are there without a job
         self.listed_per_page = 1  # pages are small, so that they are turned
         self.running = threading.Event()
@@ -93,9 +100,9 @@ class ProviderServer:
                     return 200, {"object": "list", "data": self._events(job), "has_more": False}
                 case "GET", "fine_tuning", "jobs", job, "checkpoints" if job in self.jobs:
                     return 200, {"object": "list", "data": self._checkpoints(job), "has_more": False}
-                case "POST", "chat", "completions":
-                    return self._chat(body)
-        return 404, error(f"Unknown request URL: {method} {path}", "invalid_request_error")
+        if method == "POST" and path == f"/v1{self.dialect.path}":
+            return self._chat(body)  # outside of the lock: several are answered at once
+        return 404, self.dialect.error(404, f"Unknown request URL: {method} {path}")
 
     def _upload(self, form: dict[str, bytes]) -> tuple[int, Any]:
         if form.get("purpose") != b"fine-tune" or "file" not in form:
@@ -164,15 +171,20 @@ class ProviderServer:
         return {"object": "list", "data": page, "has_more": start + len(page) < len(items)}
 
     def _chat(self, body: dict[str, Any]) -> tuple[int, Any]:
+        fault = self.dialect.fault(body)
+        if fault:
+            return fault
         if body["model"] not in self.models | {job["fine_tuned_model"] for job in self.jobs.values()}:
-            return 404, error(f"The model {body['model']} does not exist", code="model_not_found")
-        text = self.say(body["model"], body["messages"])
-        words = sum(len(message["content"].split()) for message in body["messages"])
-        return 200, {
-            "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"],
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": words, "completion_tokens": len((text or "").split()), "total_tokens": 0},
-        }  # fmt: skip
+            return 404, self.dialect.error(404, f"The model {body['model']} does not exist", code="model_not_found")
+        turns = self.dialect.turns(body)
+        text = self.say(body["model"], turns)
+        read = sum(len(turn["content"].split()) for turn in turns)
+        said, limit = (text or "").split(" "), self.dialect.limit(body)
+        cut = text is not None and len(said) > limit
+        answer = Answer(body["model"], " ".join(said[:limit]) if cut else text, cut, read, min(len((text or "").split()), limit))
+        if body.get("stream"):
+            return 200, self.dialect.events(answer, body)
+        return 200, self.dialect.whole(answer)
 
 
 def error(message: str, kind: str = "invalid_request_error", *, code: str | None = None, param: str | None = None) -> dict[str, Any]:
@@ -196,11 +208,11 @@ class Handler(BaseHTTPRequestHandler):
     def reply(self, method: str) -> None:
         url = urlsplit(self.path)
         asked = (method, url.path, parse_qs(url.query), self.read())
-        authorization = self.headers.get("Authorization", "")
+        authorization, dialect = self.headers.get("Authorization", ""), self.provider.dialect
         self.provider.asked.append(Asked(method, url.path, asked[-1], authorization))
-        if authorization != f"Bearer {KEY}":
-            sent = authorization.removeprefix("Bearer ")
-            self.send(401, error(f"Incorrect API key provided: {sent}.", code="invalid_api_key"), {})
+        sent = dialect.key(self.headers)
+        if sent != KEY:
+            self.send(401, dialect.error(401, f"Incorrect API key provided: {sent}.", code="invalid_api_key"), {})
             return
         fault = self.provider.fault(url.path)
         if fault is None:
@@ -213,8 +225,12 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(fault.slow)
         if fault.drop:
             self.close_connection = True
+        elif fault.events is not None:
+            status, events = self.provider.answer(*asked)
+            self.send(status, [*events[: fault.events], self.provider.dialect.broken()], {})
         elif fault.status:
-            self.send(fault.status, error(fault.message, code=fault.code, param=fault.param), fault.headers)
+            told = self.provider.dialect.error(fault.status, fault.message, code=fault.code, param=fault.param)
+            self.send(fault.status, told, fault.headers)
         else:
             self.send(*(answer or self.provider.answer(*asked)), {})
 
@@ -226,7 +242,24 @@ class Handler(BaseHTTPRequestHandler):
             return {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in message.get_payload()}
         return json.loads(raw) if raw else None
 
+    def stream(self, events: list[str]) -> None:
+        """Events as they come, until the client has enough."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        try:
+            for event in events:
+                self.wfile.write(event.encode())
+                self.wfile.flush()
+                time.sleep(self.provider.pause)
+        except OSError:
+            self.provider.given_up.set()
+
     def send(self, status: int, body: Any, headers: dict[str, str]) -> None:
+        if isinstance(body, list):
+            self.stream(body)
+            return
         text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text)), **headers}.items():
@@ -236,16 +269,21 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def provider_server() -> Iterator[ProviderServer]:
+def provider_server(dialect: str = "openai") -> Iterator[ProviderServer]:
     """A provider that listens on loopback for the block."""
-    server = ProviderServer()
+    server = ProviderServer(dialect)
     http = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"provider": server}))
     http.daemon_threads = True
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     server.base_url = f"http://127.0.0.1:{http.server_address[1]}/v1"
+
+    def stop() -> None:
+        http.shutdown()
+        http.server_close()
+
+    server.stop = stop
     try:
         yield server
     finally:
-        http.shutdown()
-        http.server_close()
+        stop()

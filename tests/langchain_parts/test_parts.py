@@ -67,3 +67,54 @@ def test_the_tool_asks_whoever_the_question_belongs_to(root):
     tool = lc.RouterTool(project=str(root), max_tokens=2)
     assert tool.invoke({"question": "the red apple", "country": "FR"}).startswith("colours: ")
     assert tool.invoke({"question": "the red apple"}).startswith("base: ")
+
+
+def test_a_cache_repeats_a_version_and_not_the_next_one(root, tmp_path, monkeypatch):
+    from langchain_core.globals import set_llm_cache
+
+    copy = copy_of(root, tmp_path)
+    cache = lc.HatrackCache(copy)
+    asked = []
+    generate = lc.chat.Assistant.generate
+    monkeypatch.setattr(lc.chat.Assistant, "generate", lambda self, *args, **kw: asked.append(args) or generate(self, *args, **kw))
+    set_llm_cache(cache)
+    try:
+        chat = lc.HatrackChat(project=str(copy), adapter="colours", max_tokens=4)
+        first, again = chat.invoke("the red apple"), chat.invoke("the red apple")
+        assert (again.content, again.response_metadata["digest"]) == (first.content, first.response_metadata["digest"])
+        assert len(asked) == 1
+        chat.invoke("the red apple", max_tokens=3)
+        chat.invoke("the red apple", model="shy")
+        assert len(asked) == 3
+        monkeypatch.setattr(lc.chat.Assistant, "digest", lambda self, adapter: "another version")  # as after a promotion
+        chat.invoke("the red apple")
+        assert len(asked) == 4, "the answer of a version was given for another one (F29)"
+    finally:
+        set_llm_cache(None)
+        cache.close()
+
+
+def test_a_cache_is_apart_by_tenant_and_from_the_servers(root, tmp_path):
+    from langchain_core.messages import AIMessage
+    from langchain_core.outputs import ChatGeneration, Generation
+
+    from hatrack.answering.cache import AnswerCache
+    from hatrack.answering.kept import KeptAnswer
+    from hatrack.core.project import Project
+
+    copy = copy_of(root, tmp_path)
+    servers = AnswerCache(Project(copy).answers, ttl=100, max_bytes=1e6)
+    servers.put("k", KeptAnswer("of the server", (), "stop", 1, 1), tenant="", digest="d")
+    servers.flush()
+    one, other = lc.HatrackCache(copy, tenant="one"), lc.HatrackCache(copy, tenant="other")
+    message = AIMessage("hello", usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3})
+    kept = [ChatGeneration(message=message, generation_info={"a": 1}), Generation(text="plain")]
+    one.update("p", "m", kept)
+    assert one.lookup("p", "m") == kept
+    assert lc.HatrackCache(copy, tenant="one").lookup("p", "m") == kept, "another process of the tenant finds it"
+    assert other.lookup("p", "m") is None
+    other.clear()
+    assert one.lookup("p", "m") == kept
+    one.clear()
+    assert one.lookup("p", "m") is None
+    assert servers.get("k").answer.text == "of the server"

@@ -6,13 +6,14 @@ import pytest
 
 pytest.importorskip("langchain_tests", reason="LangChain's standard suites are not installed (langchain-tests)")
 
+from langchain_tests.integration_tests.cache import AsyncCacheTestSuite, SyncCacheTestSuite
 from langchain_tests.integration_tests.embeddings import EmbeddingsIntegrationTests
 from langchain_tests.integration_tests.retrievers import RetrieversIntegrationTests
 from langchain_tests.unit_tests.chat_models import ChatModelUnitTests
 from langchain_tests.unit_tests.embeddings import EmbeddingsUnitTests
 from langchain_tests.unit_tests.tools import ToolsUnitTests
 
-from hatrack.langchain import HatrackChat, HatrackEmbeddings, HatrackRetriever, RouterTool
+from hatrack.langchain import HatrackCache, HatrackChat, HatrackEmbeddings, HatrackRetriever, RouterTool
 from knowledge_places import FACTS, add, knowledge_project, write_rows
 
 
@@ -91,3 +92,23 @@ class TestToolUnit(ToolsUnitTests):
     @property
     def tool_invoke_params_example(self):
         return {"question": "What does a lost card cost?", "country": "FR"}
+
+
+@pytest.fixture
+def empty(facts):
+    made = HatrackCache(facts)
+    made.clear()
+    yield made
+    made.close()
+
+
+class TestCache(SyncCacheTestSuite):
+    @pytest.fixture
+    def cache(self, empty):
+        return empty
+
+
+class TestCacheAwaited(AsyncCacheTestSuite):
+    @pytest.fixture
+    def cache(self, empty):
+        return empty

@@ -111,19 +111,20 @@ class Answerer:
             labels = tuple(manifest.config.get("labels") or ())
             emit = self.log.listening(manifest.name, manifest.version, messages, labels, emit)
         if cache is None or not _repeatable(params):
-            return Answer(manifest, "off", self.service.submit(manifest, prompt, params, emit, tenant))
+            return Answer(manifest, "off", self.service.submit(manifest, prompt, params, emit, tenant, messages))
         digest = manifest.digest if manifest else BASE
         # everything that decides an answer, and whose it is (F24, F29)
         base, precision = self.service.files.fingerprint, self.service.settings.precision
         scope = [digest, base, precision, asdict(params), tenant, knowledge]
-        key = sha256_json([*scope, list(prompt)])
+        hosted = manifest is not None and manifest.hosted is not None
+        key = sha256_json([*scope, [turn.as_dict() for turn in messages] if hosted else list(prompt)])  # what is sent
         near = self._wording(scope, messages) if tenant in self._near.tenants else None
         found = cache.get(key, near)
         if found is not None:
             _repeat(found.answer, emit)
             return Answer(manifest, "near" if found.near else "hit", None)
         keep = _Keeping(emit, lambda answer: cache.put(key, answer, tenant=tenant, digest=digest, near=near))
-        return Answer(manifest, "miss", self.service.submit(manifest, prompt, params, keep, tenant))
+        return Answer(manifest, "miss", self.service.submit(manifest, prompt, params, keep, tenant, messages))
 
     def say(self, manifest: Manifest | None, text: str, prompt_tokens: int, emit: Callable[[Event], None]) -> Answer:
         """An answer that no model is asked for: that nothing is known. Its events come before this returns."""

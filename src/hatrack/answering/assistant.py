@@ -22,12 +22,13 @@ from hatrack.answering.guard import Guard
 from hatrack.core.chat import Message, as_messages
 from hatrack.core.config import ProjectConfig
 from hatrack.core.config_file import read_config
-from hatrack.core.errors import AdapterError
+from hatrack.core.errors import AdapterError, AdapterNotFound
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 from hatrack.core.project import Project
 from hatrack.models.adapters.folder import AdapterCard, read_card
 from hatrack.models.backends.hosted import HostedAdapter, hosted_labels, open_hosted
+from hatrack.models.backends.terms import terms_for
 from hatrack.models.causal import Sampling, generate
 from hatrack.models.host import ModelHost
 from hatrack.models.label_scoring import LabelTrie, build_trie, score_labels
@@ -40,7 +41,7 @@ __all__ = ["Assistant", "Classified", "Reply"]
 
 @dataclass(frozen=True)
 class Reply:
-    """A generated answer and which weights gave it."""
+    """A generated answer and which weights gave it; ``cost`` where a hosted model with a stated price did."""
 
     text: str
     adapter: str
@@ -49,6 +50,7 @@ class Reply:
     prompt_tokens: int
     answer_tokens: int
     stopped: bool
+    cost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Assistant:
             AdapterNotFound: with the nearest names.
         """
         if adapter != BASE:
-            self.registry.resolve(adapter)
+            self._resolve(adapter)
 
     def generate(
         self,
@@ -201,27 +203,47 @@ class Assistant:
             return ""
         return read_card(self.registry.files(self.registry.resolve(adapter))).system or ""
 
+    def digest(self, adapter: str) -> str:
+        """What identifies the weights that answer under a name just now.
+
+        Raises:
+            AdapterNotFound: with the nearest names.
+        """
+        return open_base(self.project.base_spec(self.config.base)).fingerprint if adapter == BASE else self.registry.resolve(adapter).digest
+
     def hosted(self, adapter: str) -> Manifest | None:
         """The version, if its weights are elsewhere: then no base is loaded.
 
         Raises:
             AdapterNotFound: with the nearest names.
         """
-        manifest = None if adapter == BASE else self.registry.resolve(adapter)
+        manifest = None if adapter == BASE else self._resolve(adapter)
         return manifest if manifest is not None and manifest.hosted else None
+
+    def _resolve(self, adapter: str) -> Manifest:
+        try:
+            return self.registry.resolve(adapter)
+        except AdapterNotFound as error:
+            known = self.config.adapters.get(adapter)
+            if known is None or known.hosted is None:
+                raise
+            raise AdapterNotFound(
+                f"{adapter} is not registered yet", given=f"adapters.{adapter}.hosted: {known.hosted}", allowed=error.allowed,
+                fix=f"run `hatrack train {adapter}`, which sends nothing",
+            ) from error  # fmt: skip
 
     def _open(self, version: Manifest) -> HostedAdapter:
         if version.digest not in self._opened:
-            self._opened[version.digest] = open_hosted(self.registry.files(version))
+            self._opened[version.digest] = open_hosted(
+                self.registry.files(version), lambda weights: terms_for(self.config, self.project.spending, weights, version.name)
+            )
             self._report(f"{version.name}@{version.version} is hosted: texts go to {self._opened[version.digest].backend.host}")
         return self._opened[version.digest]
 
     def _ask(self, version: Manifest, turns: tuple[Message, ...], sampling: Sampling, on_text: Callable[[str], None] | None) -> Reply:
-        answer = self._open(version).answer(turns, sampling)
-        text = answer.text.strip()
-        if on_text is not None:
-            on_text(text)
-        return Reply(text, version.name, version.version, version.digest, answer.prompt_tokens, answer.answer_tokens, answer.stopped)
+        answer = self._open(version).answer(turns, sampling, on_text=on_text)
+        text, tokens = answer.text.strip(), (answer.prompt_tokens, answer.answer_tokens)
+        return Reply(text, version.name, version.version, version.digest, *tokens, answer.stopped, answer.cost)
 
     def _label_logits(self, texts: Sequence[str], resident: Resident, card: AdapterCard) -> torch.Tensor:
         host = self.pool.host

@@ -73,7 +73,7 @@ class RequestLog:
 
         return listen
 
-    def note(self, adapter: str, version: str, texts: Sequence[str], labels: Sequence[str], confidences: Sequence[float]) -> None:
+    def note(self, adapter: str, version: str, texts: Sequence[str], labels: Sequence[str], confidences: Sequence[float | None]) -> None:
         """Note texts that were labelled."""
         if self.enabled:
             for text, label, confidence in zip(texts, labels, confidences, strict=True):

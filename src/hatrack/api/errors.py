@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -15,18 +16,23 @@ from hatrack.core.errors import (
     AdapterForbidden,
     AdapterMismatch,
     AdapterNotFound,
+    BudgetExceeded,
     Busy,
     EmbedderChanged,
     GuardRefused,
     HatrackError,
     KnowledgeError,
     PromotionRefused,
+    ProviderError,
+    ProviderUnreachable,
     RequestError,
     StoreUnreachable,
     TemplateError,
 )
 
 __all__ = ["Refusal", "error_object", "error_response", "shutting_down", "status_of", "validation_refusal"]
+
+_log = logging.getLogger("hatrack.errors")
 
 
 class Refusal(RequestError):
@@ -59,6 +65,9 @@ _STATUS: tuple[tuple[type[HatrackError], int, str], ...] = (
     (AdapterBroken, 500, "adapter_broken"),
     (AdapterError, 400, "adapter_not_for_this"),
     (Busy, 429, "too_many_waiting"),
+    (BudgetExceeded, 402, "budget_exceeded"),
+    (ProviderUnreachable, 503, "provider_unreachable"),
+    (ProviderError, 502, "provider_refused"),
     (EmbedderChanged, 409, "embedder_changed"),
     (StoreUnreachable, 503, "store_unreachable"),
     (KnowledgeError, 400, "invalid_knowledge"),
@@ -80,9 +89,19 @@ def status_of(error: HatrackError) -> tuple[int, str]:
 
 
 def error_object(error: HatrackError) -> dict[str, Any]:
-    """The value of ``error`` in the body. What was found on the server's own disk is told to its log only."""
+    """The value of ``error`` in the body.
+
+    What was found on the server's own disk, what a provider says, and how much money is left, is told to the server's log only.
+    """
     status, code = status_of(error)
-    parts = (("given", error.given if status < 500 else ""), ("allowed", error.allowed), ("do", error.fix))
+    inner = status >= 500 or isinstance(error, BudgetExceeded)
+    if isinstance(error, BudgetExceeded | ProviderError):
+        _log.warning("%s: %s", error.what, error.given)
+    parts = (
+        ("given", "" if inner else error.given),
+        ("allowed", "" if isinstance(error, BudgetExceeded) else error.allowed),
+        ("do", "tell the server's owner" if isinstance(error, BudgetExceeded | ProviderError) else error.fix),
+    )
     details = "; ".join(f"{label}: {value}" for label, value in parts if value)
     message = f"{error.what} ({details})" if details else error.what
     param = error.param if isinstance(error, Refusal) else next((name for kind, name in _PARAMS if isinstance(error, kind)), None)
@@ -95,7 +114,7 @@ def error_response(error: HatrackError, headers: Mapping[str, str] | None = None
     """The whole response."""
     status, _ = status_of(error)
     sent = dict(headers or {})
-    wait = error.retry_after if isinstance(error, Busy | Refusal) else None
+    wait = error.retry_after if isinstance(error, Busy | Refusal | ProviderUnreachable) else None
     if wait is not None:
         sent["Retry-After"] = str(max(1, math.ceil(wait)))
     if status == 401:

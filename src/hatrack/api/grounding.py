@@ -39,8 +39,8 @@ def ground(
         name,
         wish,
         tenant=caller.tenant,
-        count=lambda text: len(service.renderer.encode(text)),
-        room=service.settings.context - used,
+        count=service.count,
+        room=service.room(manifest) - used,
         system=(service.card(manifest).system if manifest else None) or "",
     )
 

@@ -38,6 +38,9 @@ class Meters:
         self._registry = CollectorRegistry()
         self._requests = Counter("hatrack_requests", "Answers given, by how they ended.", (*_LABELS, "outcome"), registry=self._registry)
         self._tokens = Counter("hatrack_tokens", "Tokens, by kind.", (*_LABELS, "kind"), registry=self._registry)
+        self._cost = Counter(
+            "hatrack_cost", "What hosted models cost, in the currency of the stated prices.", _LABELS, registry=self._registry
+        )
         self._first = self._histogram("hatrack_first_token_seconds", "From the request to the first token of its answer.")
         self._queued = self._histogram("hatrack_queue_seconds", "From the request to the begin of work on it.")
         self._whole = self._histogram("hatrack_answer_seconds", "From the request to the end of its answer.")
@@ -55,6 +58,8 @@ class Meters:
         self._requests.labels(*labels, end.reason).inc()
         for kind, count in (("prompt", end.prompt_tokens), ("cached", end.cached_tokens), ("completion", end.completion_tokens)):
             self._tokens.labels(*labels, kind).inc(count)
+        if end.cost is not None:
+            self._cost.labels(*labels).inc(end.cost)
         self._queued.labels(*labels).observe(end.queued)
         if end.completion_tokens:
             self._first.labels(*labels).observe(end.first_token)

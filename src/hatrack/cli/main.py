@@ -48,6 +48,7 @@ COMMANDS = {
     "classify": "Label every text of a file.",
     "serve": "Answer over HTTP, in OpenAI's shapes: all adapters from one base.",
     "mcp": "Offer ask, classify and search as tools of the Model Context Protocol, over stdin and stdout.",
+    "costs": "Show what hosted models were asked, what it cost, and what is left of each budget.",
     "keys": "Make, list and revoke the server's API keys.",
     "route": "Explain which adapter a request goes to, and learn what each adapter's requests are about.",
     "kb": "Keep documents to answer from: add, search, explain, measure.",

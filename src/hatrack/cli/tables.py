@@ -29,13 +29,15 @@ def report_tables(report: EvalReport) -> tuple[Table, Table]:
     scores.add_column("")
     for name in names:
         scores.add_column(f"{_SHOWN[name]} ({confidence:.0%} interval)", justify="right")
-    for heading in ("latency p50 ms", "p95 ms", "prompt tokens", "answer tokens"):
+    billed = any(system.cost_thousand is not None for system in report.systems)
+    for heading in ("latency p50 ms", "p95 ms", "prompt tokens", "answer tokens", *(["cost of 1000"] if billed else [])):
         scores.add_column(heading, justify="right")
     for system in report.systems:
         scores.add_row(
             system.description,
             *(_score(system.scores[name]) for name in names),
             *_costs(system),
+            *([_money(system.cost_thousand)] if billed else []),
             style="bold" if system.name == "adapter" else "",
         )
     differences = Table(title="adapter minus base", title_justify="left")
@@ -82,6 +84,10 @@ def _score(score: Score) -> str:
 
 def _costs(system: SystemScores) -> list[str]:
     return [f"{system.latency_p50_ms:.0f}", f"{system.latency_p95_ms:.0f}", f"{system.prompt_tokens:.1f}", f"{system.answer_tokens:.1f}"]
+
+
+def _money(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 def _difference(c: Comparison) -> list[str]:

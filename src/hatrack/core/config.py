@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from hatrack.core.config_compare import CompareSettings
+from hatrack.core.config_gate import GateRules
 from hatrack.core.config_guard import GuardRules
+from hatrack.core.config_hosted import HostedModel
 from hatrack.core.config_knowledge import KnowledgeSettings, RagSettings
 from hatrack.core.config_prepare import PrepareSettings
+from hatrack.core.config_price import Budget
 from hatrack.core.config_provider import ProviderSettings
 from hatrack.core.config_route import Route, RoutingSettings, overlaps
 from hatrack.core.config_safety import SafetySettings
@@ -18,10 +22,12 @@ from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_tables import TableConfig
 from hatrack.core.config_trainer import TrainerNames, with_trainer_names
 from hatrack.core.config_watch import WatchSettings
-from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
+from hatrack.core.errors import ConfigError
+from hatrack.core.names import AUTO, BASE, NAME_RULE, closest, valid_name
 from hatrack.core.strict import Strict
 
 __all__ = [
+    "HOSTED_TASKS",
     "AdapterConfig",
     "Checks",
     "Columns",
@@ -35,6 +41,7 @@ __all__ = [
 ]
 
 Task = Literal["instruct", "classify", "classify-by-text", "complete", "prefer"]
+HOSTED_TASKS = ("instruct", "classify-by-text")
 
 
 class DataFiles(Strict):
@@ -127,13 +134,17 @@ class AdapterConfig(Strict):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    data: DataFiles = Field(description="The data file, or {train, validation, test}.")
+    hosted: str | None = Field(None, description="Nothing is trained: this model of `hosted` answers, with the adapter's system prompt.")
+    data: DataFiles | None = Field(
+        None, validate_default=True, description="The data file, or {train, validation, test}. Required, but for a hosted adapter."
+    )
     columns: Columns = Field(Columns(), description="Which columns of the file to use.")
     task: Task = Field(
         description="classify (encoder with a head), classify-by-text (the label is generated), instruct (an answer to a prompt), "
         "complete (plain text), prefer (a better and a worse answer)."
     )
     method: str = Field("lora", description="How the adapter is trained; its options (r, alpha, ...) stand beside this key.")
+    budget: Budget = Field(Budget(), description="The most that may be spent on a hosted adapter, beside the budget of its model.")
     parent: str | None = Field(
         None, description="Train on from this version, NAME@VERSION, instead of from the base; same method and options."
     )
@@ -161,6 +172,13 @@ class AdapterConfig(Strict):
     def _a_path_is_enough(cls, value: Any) -> Any:
         return {"train": value} if isinstance(value, str) else value
 
+    @field_validator("data")
+    @classmethod
+    def _who_trains_needs_rows(cls, value: DataFiles | None, info: ValidationInfo) -> DataFiles | None:
+        if value is None and info.data.get("hosted") is None:
+            raise PydanticCustomError("missing", "Field required")
+        return value
+
     @field_validator("split")
     @classmethod
     def _shares_sum_to_one(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -168,37 +186,39 @@ class AdapterConfig(Strict):
             raise ValueError(f"shares must be positive and sum to 1, these sum to {sum(value):g}")
         return value
 
+    @model_validator(mode="after")
+    def _hosted_is_not_trained(self) -> AdapterConfig:
+        if self.hosted is None:
+            return self
+        if self.task not in HOSTED_TASKS:
+            raise ValueError(f"a hosted model answers the tasks {' and '.join(HOSTED_TASKS)}")
+        trained = sorted({*self.options, *(self.model_fields_set & {"method", "parent"})})
+        if trained:
+            raise ValueError(f"{', '.join(trained)}: nothing is trained where `hosted` says who answers; leave it out")
+        if self.task == "classify-by-text" and not self.labels and self.data is None:
+            raise ValueError("a hosted classifier needs labels, or data to find them in")
+        return self
+
+    @property
+    def files(self) -> DataFiles:
+        """Where its rows are.
+
+        Raises:
+            ConfigError: it is a hosted adapter without any.
+        """
+        if self.data is None:
+            raise ConfigError(
+                "this adapter has no rows to work on",
+                given=f"hosted: {self.hosted}, and no data",
+                allowed="a hosted adapter with data, to measure it on",
+                fix="add data: FILE to the adapter in hatrack.yaml",
+            )
+        return self.data
+
     @property
     def options(self) -> dict[str, Any]:
         """The method's own keys, as written; the method's option model checks them."""
         return dict(self.model_extra or {})
-
-
-class GateRules(Strict):
-    """What a version must show before it may become champion."""
-
-    metric: str | None = Field(None, description="The metric that must rise; null: the first of the task (accuracy, token_f1).")
-    min_gain: float = Field(0.0, ge=0, description="The lower end of the gain's interval must be above this.")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence of the intervals.")
-    no_worse: tuple[str, ...] = Field(
-        ("format",),
-        description="What must not get significantly worse: metrics, latency, and the checks safety (`hatrack redteam`) and general "
-        "(`hatrack eval --general`), which promote then asks for.",
-    )
-    tolerate: dict[str, float] = Field(
-        {}, description="Losses that are let pass, by name in no_worse, in its own unit; default 0, for general 0.05 (5 points, 5 %)."
-    )
-
-    @field_validator("tolerate")
-    @classmethod
-    def _losses_are_not_negative(cls, value: dict[str, float]) -> dict[str, float]:
-        if any(not loss >= 0 for loss in value.values()):
-            raise ValueError("a tolerated loss is 0 or more")
-        return value
-
-    def tolerated(self, name: str) -> float:
-        """The loss of ``name`` that is let pass. Any training moves general figures a little; that alone is no fault."""
-        return self.tolerate.get(name, 0.05 if name == "general" else 0.0)
 
 
 def _name_is_valid(name: str) -> str:
@@ -227,6 +247,7 @@ class ProjectConfig(Strict):
     guard: GuardRules = Field(GuardRules(), description="Rules while the base, or an adapter without its own, is used.")
     watch: WatchSettings = Field(WatchSettings(), description="What is looked at while adapters are in use.")
     safety: SafetySettings = Field(SafetySettings(), description="What `hatrack redteam` asks.")
+    hosted: dict[str, HostedModel] = Field({}, description="Models that others host, by a name of yours.")
     provider: ProviderSettings | None = Field(None, description="Hosted fine-tuning, for `hatrack train --provider`.")
     routing: RoutingSettings = Field(RoutingSettings(), description="Which adapter answers a request that does not name one.")
     serve: ServeSettings = Field(ServeSettings(), description="The server and its engine.")
@@ -248,6 +269,21 @@ class ProjectConfig(Strict):
         if pairs:
             raise ValueError("; ".join(f"the routes of {a} and {b} fit the same requests" for a, b in pairs))
         return value
+
+    @model_validator(mode="after")
+    def _hosted_models_are_there(self) -> ProjectConfig:
+        for name, adapter in self.adapters.items():
+            if adapter.hosted is not None and adapter.hosted not in self.hosted:
+                near = closest(adapter.hosted, self.hosted, 1)
+                known = ", ".join(self.hosted) or "none"
+                raise ValueError(
+                    f"adapters.{name}.hosted names {adapter.hosted!r}; hosted has {known}" + (f"; did you mean {near[0]}?" if near else "")
+                )
+            priced = self.provider if adapter.hosted is None else self.hosted[adapter.hosted]
+            if adapter.budget.limits and (priced is None or priced.price is None):
+                where = "provider" if adapter.hosted is None else f"hosted.{adapter.hosted}"
+                raise ValueError(f"adapters.{name}.budget is for what a provider answers, and needs {where}.price")
+        return self
 
     @model_validator(mode="after")
     def _something_to_train(self) -> ProjectConfig:

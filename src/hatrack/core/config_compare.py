@@ -17,8 +17,8 @@ class Prices(Strict):
     """What things cost, in any one currency. Nothing is looked up; state your own."""
 
     machine_hour: Price = Field(0.10, description="One hour of the machine that answers and trains.")
-    input_million: Price | None = Field(None, description="A million prompt tokens of the hosted model; null: not known.")
-    output_million: Price | None = Field(None, description="A million answer tokens of the hosted model; null: not known.")
+    input_million: Price | None = Field(None, description="A million prompt tokens of a hosted model that states no price of its own.")
+    output_million: Price | None = Field(None, description="A million answer tokens of a hosted model that states no price of its own.")
 
 
 class Wishes(Strict):

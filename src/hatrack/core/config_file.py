@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -146,9 +147,15 @@ def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
         if isinstance(current, type) and issubclass(current, BaseModel):
             field = current.model_fields.get(str(part))
             current = field.annotation if field else None
-        else:  # a dict of models, or an optional one
-            current = next((a for a in get_args(current) if isinstance(a, type) and issubclass(a, BaseModel)), None)
+        else:  # a dict of models
+            current = _model_among(current)
+        if get_origin(current) in (Union, UnionType):  # an optional one
+            current = _model_among(current)
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def _model_among(annotation: Any) -> Any:
+    return next((a for a in get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)), None)
 
 
 class _NoDuplicates(yaml.SafeLoader):

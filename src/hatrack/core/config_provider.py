@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from hatrack.core.config_price import Budget, Price
 from hatrack.core.strict import Strict
 
 __all__ = ["ProviderSettings", "checked_endpoint", "host_of"]
@@ -54,3 +55,11 @@ class ProviderSettings(Strict):
     personal_data: Literal["refuse", "send"] = Field(
         "refuse", description="Rows with personal data that prepare.pii leaves as it is, or does not look for: refuse, or send them."
     )
+    price: Price | None = Field(None, description="What answers of its models cost; null: tokens are counted, and no cost is shown.")
+    budget: Budget = Field(Budget(), description="The most that may be spent on answers of each of its models.")
+
+    @model_validator(mode="after")
+    def _money_needs_a_price(self) -> Self:
+        if self.budget.limits and self.price is None:
+            raise ValueError("a budget needs a price: state price: {input_million: ..., output_million: ...}")
+        return self

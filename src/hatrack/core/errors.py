@@ -26,6 +26,7 @@ HatrackError                      a fault with: what, given, allowed, fix
 │   └── WeightsElsewhere          the weights are at a provider, and this needs them here
 ├── ProviderError                 a hosted endpoint refuses, or says what its protocol does not
 │   └── ProviderUnreachable       no answer, or none yet: connection, time, overload, a fault of its own
+├── BudgetExceeded                the money allowed for a hosted model is spent; nothing was sent
 ├── KnowledgeError                documents cannot be kept, found or filtered as asked
 │   ├── EmbedderChanged           the vectors were made by another embedder
 │   └── StoreUnreachable          the server that holds the vectors does not answer
@@ -47,6 +48,7 @@ __all__ = [
     "AdapterForbidden",
     "AdapterMismatch",
     "AdapterNotFound",
+    "BudgetExceeded",
     "Busy",
     "CheckFailed",
     "ConfigError",
@@ -229,11 +231,25 @@ class WeightsElsewhere(AdapterError):
 
 
 class ProviderError(HatrackError):
-    """A hosted endpoint refuses a request, or answers what its protocol does not know."""
+    """A hosted endpoint refuses a request, or answers what its protocol does not know.
+
+    Attributes:
+        billed: what was asked may have been done, and cost something.
+        param: the option that it is about, by the provider's word.
+    """
+
+    billed: bool = False
+    param: object = None
 
 
 class ProviderUnreachable(ProviderError):
-    """A hosted endpoint does not answer, or not now. Whether it did what was asked is not known."""
+    """A hosted endpoint does not answer, or not now. ``retry_after``: seconds after which it wants to be asked again."""
+
+    retry_after: float | None = None
+
+
+class BudgetExceeded(HatrackError):
+    """One more request could cost more than is allowed; it was not sent."""
 
 
 class KnowledgeError(HatrackError):

@@ -61,6 +61,7 @@ class SystemScores(_Record):
     latency_rows: int
     prompt_tokens: float
     answer_tokens: float
+    cost_thousand: float | None = Field(None, description="Of a thousand such answers by a hosted model, where its price is stated.")
 
 
 class Comparison(_Record):
@@ -151,6 +152,7 @@ class HostedWeights(_Record):
     trained_tokens: int | None = Field(description="What the provider bills.")
     data_digest: str
     checkpoints: dict[str, str] = Field({}, description="Step to the provider's name of the model at that step.")
+    sampling: bool = Field(True, description="Temperature and top_p are sent.")
 
 
 class Manifest(_Record):

@@ -56,6 +56,11 @@ class Project:
         return self.state / "cache" / "answers.db"
 
     @property
+    def spending(self) -> Path:
+        """What hosted models were asked and what it cost, see ``hatrack.models.backends.ledger``."""
+        return self.state / "spending.db"
+
+    @property
     def knowledge(self) -> Path:
         """Documents, their chunks and the index of their words, see ``hatrack.rag``."""
         return self.state / "kb"

@@ -107,7 +107,7 @@ class _Division:
             if not rows:
                 raise DataFileError(
                     f"no rows are left for {name}",
-                    given=f"{len(given.train)} rows in {config.data.train}",
+                    given=f"{len(given.train)} rows in {config.files.train}",
                     allowed=f"at least {FEWEST}, in several groups or documents, with texts that are not all alike",
                     fix="add rows, or give a file for each split",
                 )

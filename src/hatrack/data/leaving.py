@@ -39,6 +39,6 @@ def check_leaving(config: AdapterConfig, prepared: Prepared, host: str, *, permi
             f"personal data may leave this machine for {host}",
             given=said,
             allowed="rows whose personal data is masked, replaced or left out; or your word that it may be sent",
-            fix="set prepare.pii.mode: mask, or provider.personal_data: send",
+            fix="set prepare.pii.mode: mask, or provider.personal_data: send, or hosted.NAME.personal_data: send",
         )
     return said

@@ -73,7 +73,7 @@ def prepare(
     """
     tools = tools or Tools()
     steps = Steps(Project(root).data)
-    files = {"train": config.data.train, "validation": config.data.validation, "test": config.data.test}
+    files = {"train": config.files.train, "validation": config.files.validation, "test": config.files.test}
     parts = {name: read_part(name, file, root, config, steps, rejects, progress, tools) for name, file in files.items() if file}
     if rejects is not None:
         _write_rejects(rejects, steps.done)

@@ -113,6 +113,7 @@ def _scores(
         latency_rows=min(LATENCY_ROWS, len(output.answers)),
         prompt_tokens=float(np.mean(output.prompt_tokens)),
         answer_tokens=float(np.mean(output.answer_tokens)),
+        cost_thousand=1000 * float(np.mean(output.costs)) if output.costs else None,
     )
 
 

@@ -70,4 +70,5 @@ def _answers(hosted: HostedAdapter, test: Sequence[Example], report: Callable[[s
         answer_tokens=tuple(completion.answer_tokens for completion in completions),
         latencies_ms=tuple(latencies),
         own_tokens=True,
+        costs=tuple(completion.cost for completion in completions if completion.cost is not None),
     )

@@ -47,6 +47,7 @@ class SystemOutput:
     latencies_ms: tuple[float, ...]  # single requests on the first rows, see LATENCY_ROWS
     likelihoods: Rows | None = None
     own_tokens: bool = False  # counted by another tokenizer than the base's
+    costs: tuple[float, ...] = ()  # of each answer, where a provider bills it at a stated price
 
 
 @dataclass(frozen=True)

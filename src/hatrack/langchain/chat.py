@@ -43,6 +43,10 @@ class HatrackChat(BaseChatModel):
         names = ("project", "adapter", "max_tokens", "temperature", "seed")
         return {name: getattr(self, name) for name in names}
 
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """What a cache knows the model by: the weights, not their name, which means others after a promotion."""
+        return f"{super()._get_llm_string(stop=stop, **kwargs)}---{self._opened.digest(kwargs.get('model', self.adapter))}"
+
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         """What tracers are told: the adapter is the model."""
         return LangSmithParams(**{**super()._get_ls_params(stop=stop, **kwargs), "ls_model_name": kwargs.get("model", self.adapter)})
@@ -116,4 +120,5 @@ def _usage(reply: Reply) -> UsageMetadata:
 def _about(reply: Reply) -> dict[str, Any]:
     """``model_name`` is what LangChain looks for."""
     name = f"{reply.adapter}@{reply.version}" if reply.version else reply.adapter
-    return {"model_name": name, "digest": reply.digest, "finish_reason": "stop" if reply.stopped else "length"}
+    cost = {} if reply.cost is None else {"cost": reply.cost}
+    return {**cost, "model_name": name, "digest": reply.digest, "finish_reason": "stop" if reply.stopped else "length"}

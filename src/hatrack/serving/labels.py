@@ -19,10 +19,13 @@ __all__ = ["Labelled", "classify"]
 
 @dataclass(frozen=True)
 class Labelled:
-    """Probability of each label of one text, likeliest first."""
+    """Probability of each label of one text, likeliest first.
 
-    label: str
-    probability: float
+    A hosted model only says one: its probability is None, ``labels`` is empty, and so is the label where it said none.
+    """
+
+    label: str | None
+    probability: float | None
     labels: tuple[tuple[str, float], ...]
 
 

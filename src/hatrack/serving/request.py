@@ -60,6 +60,7 @@ class Finished:
     Attributes:
         cached_tokens: of the prompt, how many were known from earlier requests of the same adapter and tenant.
         queued, first_token, seconds: seconds until work began, until the first token, and in all.
+        cost: of a hosted model's answer, where its price is stated.
     """
 
     reason: FinishReason
@@ -69,6 +70,7 @@ class Finished:
     queued: float
     first_token: float
     seconds: float
+    cost: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """One base and all its adapters, ready to answer: names to versions, versions to the engine that can run them.
 
 name ─► registry ─► version ─┬─ its matrices mix ─► Engine        (kernels; many adapters in one step)
-                             └─ anything else    ─► GroupEngine   (transformers' modules; one adapter at a time)
+                             ├─ anything else    ─► GroupEngine   (transformers' modules; one adapter at a time)
+                             └─ it is elsewhere  ─► HostedEngine  (asks its provider)
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,6 +25,8 @@ from hatrack.core.names import BASE
 from hatrack.core.precision import INT8, PrecisionRecord
 from hatrack.core.project import Project
 from hatrack.models.adapters.folder import AdapterCard, read_card
+from hatrack.models.backends.hosted import open_hosted
+from hatrack.models.backends.terms import terms_for
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.models.render import ChatRenderer
@@ -30,6 +34,7 @@ from hatrack.registry.store import Registry
 from hatrack.serving.constraint import Grammars
 from hatrack.serving.engines.base import ENGINES, EngineParts, ServingEngine, not_taken
 from hatrack.serving.groups import GroupEngine
+from hatrack.serving.hosted import HostedEngine
 from hatrack.serving.labels import Labelled, classify
 from hatrack.serving.request import Event, Request, SamplingParams
 from hatrack.serving.settings import EngineSettings
@@ -57,6 +62,12 @@ class ModelService:
         self._report = report
         self._engine: ServingEngine | None = None
         self._groups: GroupEngine | None = None
+        self.hosted = HostedEngine(
+            lambda manifest: open_hosted(
+                self.registry.files(manifest), lambda weights: terms_for(config, project.spending, weights, manifest.name)
+            ),
+            settings.queue,
+        )
         self._lock = threading.RLock()
         self._resolved: dict[str, Manifest] = {}
         self._cards: dict[str, AdapterCard] = {}
@@ -84,7 +95,7 @@ class ModelService:
 
     def stop(self, *, drain: bool = True, timeout: float = 60.0) -> None:
         """Take nothing more, finish what was taken, or cancel it, and end."""
-        for engine in self._engines:
+        for engine in (self.hosted, *self._engines):
             engine.stop(drain=drain, timeout=timeout)
 
     @property
@@ -126,6 +137,8 @@ class ModelService:
         Raises:
             AdapterMismatch: it does not. AdapterBroken: its files are damaged.
         """
+        if manifest.hosted is not None:
+            return self.hosted.adapter(manifest).card
         with self._lock:
             if manifest.digest not in self._cards:
                 card = read_card(self.registry.folder(manifest))
@@ -152,6 +165,8 @@ class ModelService:
         Raises:
             AdapterError: an encoder does not generate. TemplateError: the messages cannot be rendered.
         """
+        if manifest is not None and manifest.hosted is not None:  # its template is elsewhere; these are counted, not sent
+            return tuple(self._ids("\n".join(turn.content for turn in messages)))
         self._must_generate(manifest)
         system = self.card(manifest).system if manifest else None
         turns = tuple(messages)
@@ -166,15 +181,22 @@ class ModelService:
         params: SamplingParams,
         emit: Callable[[Event], None],
         tenant: str = "",
+        messages: Sequence[Message] = (),
     ) -> Request:
         """Begin to answer. Events come from an engine's thread.
+
+        Args:
+            messages: the conversation, which is what goes to a hosted model; all others are asked with ``prompt``.
 
         Raises:
             Busy: too many are waiting. RequestError: it does not fit, or its schema cannot be enforced.
             AdapterError: the adapter cannot answer.
         """
-        self._must_generate(manifest)
         request = Request(manifest, tuple(prompt), params, emit, tenant)
+        if manifest is not None and manifest.hosted is not None:
+            self.hosted.submit(request, messages)
+            return request
+        self._must_generate(manifest)
         constraint = None if params.schema is None else self._grammars.constraint(params.schema)
         self._engine_for(manifest).submit(request, constraint)
         return request
@@ -193,6 +215,8 @@ class ModelService:
                 allowed="an adapter of task classify or classify-by-text",
                 fix="ask /v1/models which there are",
             )
+        if manifest.hosted is not None:
+            return self.hosted.classify(manifest, texts)
         return self.groups.call(lambda host: classify(host, manifest, card, texts), manifest)
 
     def embed(self, manifest: Manifest | None, texts: Sequence[str]) -> Future[torch.Tensor]:
@@ -201,6 +225,11 @@ class ModelService:
         Raises:
             Busy: too many are waiting.
         """
+        if manifest is not None and manifest.hosted is not None:
+            raise AdapterError(
+                f"{manifest.name} is hosted and gives no vectors", given=manifest.base, allowed="base, and adapters on this machine",
+                fix="ask `base`, or set knowledge.embedder",
+            )  # fmt: skip
         length = self.card(manifest).max_length if manifest else min(512, self.settings.context)
         return self.groups.call(lambda host: host.embed_ids(host.tokenize(texts, length)), manifest)
 
@@ -210,7 +239,7 @@ class ModelService:
 
     def mixes(self, manifest: Manifest | None) -> bool:
         """Whether the engine can run this version beside others, whatever 8 bits do to it."""
-        if self._engine is None:
+        if self._engine is None or (manifest is not None and manifest.hosted is not None):
             return False
         if manifest is None:
             return True
@@ -236,9 +265,23 @@ class ModelService:
         record = self.precision(manifest)
         return record is not None and record.loss > self.config.serve.max_int8_loss
 
+    def count(self, text: str) -> int:
+        """Tokens of a text by itself, by the base's tokenizer."""
+        return len(self._ids(text))
+
+    def _ids(self, text: str) -> list[int]:
+        tokenizer: Any = self.files.tokenizer
+        ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
+
+    def room(self, manifest: Manifest | None) -> int:
+        """Tokens of prompt and answer together."""
+        hosted = manifest is not None and manifest.hosted is not None
+        return self.hosted.adapter(manifest).backend.terms.context if manifest and hosted else self.settings.context
+
     def states(self) -> list[AdapterState]:
         """Every registered version, idle ones too."""
-        return adapter_states(self.registry, self._engine, self.groups, self._mixed)
+        return adapter_states(self.registry, self._engine, self.groups, self.hosted, self._mixed)
 
     def _engine_for(self, manifest: Manifest | None) -> ServingEngine | GroupEngine:
         if self._engine is not None and self.mixed(manifest):

@@ -11,10 +11,11 @@ from hatrack.core.lineage import Manifest
 from hatrack.registry.store import Registry
 from hatrack.serving.engines.base import Residence, ServingEngine
 from hatrack.serving.groups import GroupEngine
+from hatrack.serving.hosted import HostedEngine
 
 __all__ = ["AdapterState", "adapter_states"]
 
-State = Literal["resident", "loading", "registered"]
+State = Literal["resident", "loading", "registered", "hosted"]
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class AdapterState:
     evictions: int
 
 
-def adapter_states(registry: Registry, engine: ServingEngine | None, groups: GroupEngine, mixed: Mapping[str, bool]) -> list[AdapterState]:
+def adapter_states(
+    registry: Registry, engine: ServingEngine | None, groups: GroupEngine, hosted: HostedEngine, mixed: Mapping[str, bool]
+) -> list[AdapterState]:
     """Of all versions, by name and then by version. ``mixed``: by digest, of the versions that somebody asked for."""
     residence = engine.residence() if engine else Residence()
     resident = {*groups.resident, *residence.resident}
-    running: Counter[str] = groups.running() + (engine.running() if engine else Counter())
-    waiting = {**groups.waiting(), **(engine.waiting() if engine else {})}
+    running: Counter[str] = groups.running() + hosted.running() + (engine.running() if engine else Counter())
+    waiting = {**groups.waiting(), **hosted.waiting(), **(engine.waiting() if engine else {})}
     found = []
     for name in registry.names():
         aliases = registry.aliases(name)
@@ -48,7 +51,7 @@ def adapter_states(registry: Registry, engine: ServingEngine | None, groups: Gro
                     manifest=manifest,
                     aliases=tuple(sorted(alias for alias, version in aliases.items() if version == manifest.version)),
                     mixed=mixed.get(digest),
-                    state="resident" if digest in resident else "loading" if digest in residence.loading else "registered",
+                    state=_state(manifest, digest in resident, digest in residence.loading),
                     pinned=digest in residence.pinned,
                     running=running[digest],
                     waiting=waiting.get(digest, 0),
@@ -57,3 +60,9 @@ def adapter_states(registry: Registry, engine: ServingEngine | None, groups: Gro
                 )
             )
     return found
+
+
+def _state(manifest: Manifest, resident: bool, loading: bool) -> State:
+    if manifest.hosted is not None:
+        return "hosted"
+    return "resident" if resident else "loading" if loading else "registered"

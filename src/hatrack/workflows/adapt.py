@@ -13,13 +13,11 @@ from hatrack.core.errors import ConfigError
 from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.core.names import closest
 from hatrack.core.project import Project
-from hatrack.data.leaving import check_leaving
 from hatrack.data.prepare import Prepared, prepare
 from hatrack.data.tools import Tools
 from hatrack.evaluation.compare import evaluate_adapter
 from hatrack.evaluation.drift.sample import REFERENCE
 from hatrack.evaluation.gate import check_rules
-from hatrack.models.backends.hosted import open_hosted
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.registry.manifest import build_manifest
@@ -28,6 +26,7 @@ from hatrack.training.methods.base import option_model
 from hatrack.training.parent import Parent
 from hatrack.training.processes import processes
 from hatrack.training.run import TrainedAdapter, train_adapter
+from hatrack.workflows.hosted_models import may_send, open_version, register_hosted
 from hatrack.workflows.promotion import promote_measured
 from hatrack.workflows.step_bar import StepBar
 
@@ -78,6 +77,10 @@ class Workbench:
             )
         return found
 
+    def with_rows(self) -> list[str]:
+        """The adapters that have rows, so all but hosted ones that are only asked; where none has, all, to be told so."""
+        return [name for name, one in self.config.adapters.items() if one.data is not None] or list(self.config.adapters)
+
     def prepare(self, name: str) -> Prepared:
         """Read, check and split the data of one adapter."""
         config, rejects = self.adapter(name), self.project.rejects / f"{name}.jsonl"
@@ -100,12 +103,21 @@ class Workbench:
         manifest = self.registry.resolve(reference)
         return Parent(manifest, self.registry.folder(manifest))
 
+    def make(self, name: str) -> Manifest:
+        """A version by hatrack.yaml: trained here, or, where a hosted model answers, registered, for which no rows are needed."""
+        config = self.adapter(name)
+        if config.hosted is not None and config.data is None:
+            return register_hosted(self, name, None)
+        return self.train(name, self.prepare(name))
+
     def train(self, name: str, prepared: Prepared, config: AdapterConfig | None = None) -> Manifest:
         """Train and register a version, by ``config`` if not by hatrack.yaml; the same digest is registered once.
 
-        Of several processes the main one registers.
+        Of several processes the main one registers. Where a hosted model answers there is nothing to train.
         """
         team = processes()
+        if (config or self.adapter(name)).hosted is not None:
+            return team.from_main(lambda: register_hosted(self, name, prepared))
         with team.first():
             parent = self.parent(name)
         chosen = config or self.adapter(name)
@@ -140,11 +152,9 @@ class Workbench:
 
     def measure(self, manifest: Manifest, prepared: Prepared) -> EvalReport:
         """Measure a version against the base, and the parent it was trained on from; the report is not kept."""
-        hosted = open_hosted(self.registry.files(manifest)) if manifest.hosted else None
+        hosted = open_version(self, manifest) if manifest.hosted else None
         if hosted is not None:
-            settings = self.config.provider
-            permitted = settings is not None and settings.personal_data == "send"
-            check_leaving(self.adapter(manifest.name), prepared, hosted.backend.host, permitted=permitted)
+            may_send(self, manifest, prepared, hosted.backend.host)
         if self.host is None:
             self.host = ModelHost(self.files)
         parent = self.registry.find(manifest.config["parent"]) if "parent" in manifest.config else None

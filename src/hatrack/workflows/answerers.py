@@ -8,7 +8,8 @@ http://127.0.0.1:8000/v1#auto   a model behind an address that speaks OpenAI's p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from hatrack.core.chat import Message
 from hatrack.core.config_provider import checked_endpoint, host_of
@@ -21,11 +22,12 @@ from hatrack.data.records import Example
 from hatrack.evaluation.prompting import ANSWER_TOKENS, Prompt, asked, classifying, generating, listing, question
 from hatrack.evaluation.systems import adapter_answers
 from hatrack.models.adapters.folder import AdapterCard
-from hatrack.models.backends.base import BACKENDS, Backend
-from hatrack.models.backends.hosted import HOSTED_TEMPLATE, HostedAdapter, asked_together, hosted_fingerprint, open_hosted
+from hatrack.models.backends.hosted import HOSTED_TEMPLATE, HostedAdapter, asked_together, hosted_fingerprint
+from hatrack.models.backends.metered import MeteredModel
 from hatrack.models.causal import Sampling
 from hatrack.models.host import ModelHost
 from hatrack.workflows.adapt import Workbench
+from hatrack.workflows.hosted_models import may_send, open_at, open_version
 
 __all__ = ["Answerer", "is_here", "open_answerer", "open_backend"]
 
@@ -35,10 +37,14 @@ _TASKS = ("classify", "classify-by-text", "instruct")
 
 @dataclass(frozen=True)
 class Answerer:
-    """A system with a name, and how it answers rows whose right answers it does not see."""
+    """A system with a name, and how it answers rows whose right answers it does not see.
+
+    ``costs``: of the answers so far, where somebody bills them at a stated price.
+    """
 
     name: str
     answer: Callable[[Sequence[Example]], list[str]]
+    costs: list[float] = field(default_factory=list)
 
 
 def open_answerer(bench: Workbench, spec: str, name: str, prepared: Prepared, *, key_env: str, list_labels: bool = False) -> Answerer:
@@ -90,9 +96,9 @@ def _base(bench: Workbench, name: str, prepared: Prepared) -> Answerer:
 def _version(bench: Workbench, manifest: Manifest, name: str, prepared: Prepared) -> Answerer:
     title = f"{manifest.name}@{manifest.version}"
     if manifest.hosted:
-        hosted = open_hosted(bench.registry.files(manifest))
-        _check_leaving(bench, name, prepared, hosted.backend.host)
-        return Answerer(title, _by_backend(hosted, question(hosted.card)))
+        hosted = open_version(bench, manifest)
+        may_send(bench, manifest, prepared, hosted.backend.host)
+        return Answerer(title, *_by_backend(hosted, question(hosted.card)))
     host = _host(bench)
     if manifest.digest not in host.adapters:
         host.attach(manifest.digest, bench.registry.folder(manifest))
@@ -107,17 +113,17 @@ def _served(bench: Workbench, spec: str, name: str, prepared: Prepared, key_env:
     card = _card(bench, name, prepared.labels, HOSTED_TEMPLATE, hosted_fingerprint("openai", weights.base_url, model))
     plain = card.model_copy(update={"system": None})  # a server adds the system prompt of its adapter by itself
     prompt = classifying(listing(card)) if list_labels and card.labels else question(plain)
-    return Answerer(f"{host}#{model}", _by_backend(HostedAdapter(plain, weights, BACKENDS.get("openai")(weights)), prompt))
+    asked_model = open_at(bench.project.root, weights)
+    return Answerer(f"{host}#{model}", *_by_backend(HostedAdapter(plain, weights, asked_model), prompt))
 
 
-def open_backend(spec: str, key_env: str) -> Backend:
-    """The model behind ``URL#MODEL``. Nothing is sent.
+def open_backend(spec: str, key_env: str, root: Path) -> MeteredModel:
+    """The model behind ``URL#MODEL``, asked from the folder ``root``. Nothing is sent.
 
     Raises:
         ConfigError: this is no such address, or there is no key. MissingExtra: the client is not installed.
     """
-    weights = _weights(spec, key_env, "")
-    return BACKENDS.get(weights.provider)(weights)
+    return open_at(root, _weights(spec, key_env, ""))
 
 
 def is_here(host: str) -> bool:
@@ -146,14 +152,19 @@ def _weights(spec: str, key_env: str, digest: str) -> HostedWeights:
     )
 
 
-def _by_backend(hosted: HostedAdapter, prompt: Prompt) -> Callable[[Sequence[Example]], list[str]]:
+def _by_backend(hosted: HostedAdapter, prompt: Prompt) -> tuple[Callable[[Sequence[Example]], list[str]], list[float]]:
+    """How it answers, and where the cost of each answer is put, if its price is known."""
     sampling = hosted.label_sampling() if hosted.card.labels else Sampling(max_new_tokens=ANSWER_TOKENS)
+    costs: list[float] = []
 
     def ask(row: Example) -> str:
         turns: tuple[Message, ...] = prompt(row)
-        return hosted.answer(turns, sampling).text.strip()
+        answer = hosted.answer(turns, sampling)
+        if answer.cost is not None:
+            costs.append(answer.cost)
+        return answer.text.strip()
 
-    return lambda rows: asked_together(ask, rows)
+    return lambda rows: asked_together(ask, rows), costs
 
 
 def _card(bench: Workbench, name: str, labels: tuple[str, ...], template: str, fingerprint: str) -> AdapterCard:

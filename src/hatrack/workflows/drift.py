@@ -118,7 +118,7 @@ def _labelled(bench: Workbench, manifest: Manifest, texts: Sequence[str]) -> lis
         bench.host.attach(manifest.digest, bench.registry.folder(manifest))
     with bench.host.using(manifest.digest):
         found = classify(bench.host, manifest, bench.host.adapters[manifest.digest].card, texts)
-    return [LoggedRequest(0.0, manifest.version, "", one.label, one.probability) for one in found]
+    return [LoggedRequest(0.0, manifest.version, "", one.label or "", one.probability) for one in found]
 
 
 def _logged(bench: Workbench, manifest: Manifest, most: int) -> list[LoggedRequest]:

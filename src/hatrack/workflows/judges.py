@@ -31,7 +31,7 @@ def open_judge(spec: str, project: Path, key_env: str, *, send: bool, report: Ca
         assistant = Assistant.open(project, report)
         assistant.check_name(spec)
         return lambda turns: assistant.generate(turns, spec, max_new_tokens=_TOKENS).text
-    backend = open_backend(spec, key_env)
+    backend = open_backend(spec, key_env, project)
     if not is_here(backend.host) and not send:
         raise CheckFailed(
             f"the rows would leave this machine for {backend.host}",

@@ -14,15 +14,14 @@ from hatrack.core.config_safety import SafetySettings
 from hatrack.core.errors import ConfigError, EvaluationError
 from hatrack.core.lineage import HostedWeights, Manifest
 from hatrack.core.names import BASE
-from hatrack.data.leaving import check_leaving
 from hatrack.data.prepare import Prepared
 from hatrack.evaluation.redteam import Ask, memorised_set, red_team
-from hatrack.models.backends.base import BACKENDS
-from hatrack.models.backends.hosted import asked_together, open_hosted
+from hatrack.models.backends.hosted import asked_together
 from hatrack.models.causal import Sampling, generate
 from hatrack.models.host import ModelHost
 from hatrack.safety.probes.sets import ProbeSet, canary_set, choose_sets
 from hatrack.workflows.adapt import Workbench
+from hatrack.workflows.hosted_models import may_send, open_at, open_version
 
 __all__ = ["ask_host", "check_safety", "keep_check", "red_team_endpoint"]
 
@@ -64,7 +63,7 @@ def red_team_endpoint(url: str, model: str, key_env: str, rules: SafetySettings,
         provider="openai", base_url=address, api_key_env=key_env, base_model=model, model=model, job="", hyperparameters={},
         trained_tokens=None, data_digest="",
     )  # fmt: skip
-    backend = BACKENDS.get("openai")(where)
+    backend = open_at(root, where)
     sampling = Sampling(max_new_tokens=rules.answer_tokens)
 
     def ask(conversations: Sequence[tuple[Message, ...]]) -> Sequence[str]:
@@ -110,11 +109,9 @@ def _sides(bench: Workbench, manifest: Manifest, prepared: Prepared | None, toke
     if bench.host is None:
         bench.host = ModelHost(bench.files)
     if manifest.hosted is not None:
-        hosted = open_hosted(bench.registry.files(manifest))
+        hosted = open_version(bench, manifest)
         if prepared is not None:
-            settings = bench.config.provider
-            permitted = settings is not None and settings.personal_data == "send"
-            check_leaving(bench.adapter(manifest.name), prepared, hosted.backend.host, permitted=permitted)
+            may_send(bench, manifest, prepared, hosted.backend.host)
         sampling = Sampling(max_new_tokens=tokens)
 
         def ask(conversations: Sequence[tuple[Message, ...]]) -> Sequence[str]:

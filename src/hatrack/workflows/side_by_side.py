@@ -29,7 +29,11 @@ PAGE = "compare.html"
 
 @dataclass(frozen=True)
 class SideBySide:
-    """What was found. ``files``: the predictions of each system, as ``hatrack score`` reads them."""
+    """What was found.
+
+    ``files``: the predictions of each system, as ``hatrack score`` reads them. ``costs``: of a thousand answers of each, where
+    they are billed at a stated price.
+    """
 
     names: tuple[str, ...]
     rows: int
@@ -39,6 +43,7 @@ class SideBySide:
     slices: tuple[Slice, ...]
     files: tuple[Path, ...]
     page: Path | None
+    costs: tuple[float | None, ...] = ()
 
 
 def side_by_side(
@@ -74,8 +79,9 @@ def side_by_side(
     parts = slices(found[0], metrics[0], metrics[0].rows(answers[0]), by, gate.confidence, config.train.seed) if by else []
     scores = scored(answers[0], metrics, gate.confidence, config.train.seed)
     return SideBySide(
-        names, len(test), prepared.labels, tuple(scores), tuple(differences), tuple(parts), tuple(files), page if differences else None
-    )
+        names, len(test), prepared.labels, tuple(scores), tuple(differences), tuple(parts), tuple(files), page if differences else None,
+        tuple(1000 * sum(one.costs) / len(one.costs) if one.costs else None for one in answerers),
+    )  # fmt: skip
 
 
 def _answered(answerer: Answerer, test: Sequence[Example], columns: Sequence[Mapping[str, Any]]) -> Predictions:
@@ -86,12 +92,12 @@ def _answered(answerer: Answerer, test: Sequence[Example], columns: Sequence[Map
 def _columns(bench: Workbench, name: str, prepared: Prepared, test: Sequence[Example]) -> list[dict[str, Any]]:
     """All that the file says of each test row, for slices; of documents only what was made of them."""
     config = bench.adapter(name)
-    file = config.data.test or config.data.train
+    file = config.files.test or config.files.train
     said: dict[int, dict[str, Any]] = {}
     path = bench.project.root / file
     if path.is_file():
         wanted = {row.row for row in test}
-        rows = open_rows(path, config.data.format, config.checks.max_row_bytes, config.data.layout)
+        rows = open_rows(path, config.files.format, config.checks.max_row_bytes, config.files.layout)
         said = {row.number: row.columns for row in rows if isinstance(row, RawRow) and row.number in wanted}
     plain = (str, int, float, bool)
     return [{"text": row.text, **{key: value for key, value in said.get(row.row, {}).items() if isinstance(value, plain)}} for row in test]

@@ -34,7 +34,7 @@ async def chat(body: ChatBody, request: Request, context: InContext, trace: InTr
     """OpenAI's chat completions."""
     manifest, messages, jobs, grounded = await run_in_threadpool(_prepare, context, trace, choice, body)
     headers = trace.uses(context, manifest) | choice.headers
-    fingerprint = context.service.files.fingerprint[:12]
+    fingerprint = (manifest.base_fingerprint if manifest else context.service.files.fingerprint)[:12]
     head = {"id": new_id("chatcmpl-"), "created": now(), "model": served_name(manifest), "system_fingerprint": fingerprint}
     answers = Answers(context, trace, manifest, jobs, messages, grounded.version if grounded else "")
     if body.stream:
@@ -55,7 +55,12 @@ async def chat(body: ChatBody, request: Request, context: InContext, trace: InTr
         }
         for number, answer in enumerate(whole)
     ]
-    told = {**head, "object": "chat.completion", "choices": choices, "usage": usage([len(jobs[0].prompt)], ends)}
+    told = {
+        **head,
+        "object": "chat.completion",
+        "choices": choices,
+        "usage": usage([ends[0].prompt_tokens if ends else len(jobs[0].prompt)], ends),
+    }
     return JSONResponse(told, headers=headers | answers.headers)
 
 
@@ -70,7 +75,7 @@ def _prepare(
     messages = list(safe if grounded is None else grounded.messages)
     prompt = context.service.render(manifest, messages)
     schema = body.response_format.schema_for_engine() if body.response_format else None
-    jobs = make_jobs(context, body, [prompt], logprobs=body.reported, schema=schema)
+    jobs = make_jobs(context, body, manifest, [prompt], logprobs=body.reported, schema=schema)
     return manifest, messages, with_known_answer(jobs, grounded), grounded
 
 
@@ -103,6 +108,6 @@ async def _frames(
             texts[event[0]] += event[1].text
             yield chunk(event[0], {"content": event[1].text}, _logprobs(context, body, list(event[1].tokens)))
     if body.wants_usage and len(ends) == len(answers.jobs):
-        total = usage([len(answers.jobs[0].prompt)], [ends[number] for number in sorted(ends)])
+        total = usage([ends[0].prompt_tokens], [ends[number] for number in sorted(ends)])
         yield frame({**head, "object": "chat.completion.chunk", "choices": [], "usage": total})
     yield frame("[DONE]")

@@ -56,6 +56,11 @@ async def complete(body: CompletionBody, request: Request, context: InContext, t
 
 def _prepare(context: Context, choice: Chooser, body: CompletionBody) -> tuple[Manifest | None, list[int], list[Job]]:
     manifest = choice.choose(body.model, lambda: "\n".join(prompt for prompt in body.prompts if isinstance(prompt, str)))
+    if manifest is not None and manifest.hosted is not None:
+        raise AdapterError(
+            f"{manifest.name} is hosted and answers conversations only", given="/v1/completions", allowed="messages",
+            fix="POST /v1/chat/completions",
+        )  # fmt: skip
     if context.service.files.kind != "causal":
         raise AdapterError(
             "the base is an encoder, which does not generate text",
@@ -67,7 +72,7 @@ def _prepare(context: Context, choice: Chooser, body: CompletionBody) -> tuple[M
     prompts = [_ids(context, _guarded(context, name, _known(context, prompt))) for prompt in body.prompts]
     if not prompts:
         raise Refusal(400, "there is no prompt", code="invalid_request", param="prompt", given="[]", allowed="a text or several")
-    return manifest, [len(prompt) for prompt in prompts], make_jobs(context, body, prompts, logprobs=body.logprobs)
+    return manifest, [len(prompt) for prompt in prompts], make_jobs(context, body, manifest, prompts, logprobs=body.logprobs)
 
 
 def _guarded(context: Context, name: str, prompt: str | list[int]) -> str | list[int]:

@@ -11,6 +11,7 @@ from hatrack.api.answers import Job
 from hatrack.api.context import Context
 from hatrack.api.errors import Refusal
 from hatrack.api.shapes.base import MOST_ANSWERS, Sampled
+from hatrack.core.lineage import Manifest
 from hatrack.serving.request import Finished, TokenChoice
 
 __all__ = ["make_jobs", "new_id", "now", "token_text", "usage"]
@@ -19,7 +20,13 @@ _LEAST = -9999.0  # OpenAI's number for a probability of nearly nothing; JSON ha
 
 
 def make_jobs(
-    context: Context, body: Sampled, prompts: Sequence[Sequence[int]], *, logprobs: int | None = None, schema: Any = None
+    context: Context,
+    body: Sampled,
+    manifest: Manifest | None,
+    prompts: Sequence[Sequence[int]],
+    *,
+    logprobs: int | None = None,
+    schema: Any = None,
 ) -> list[Job]:
     """``n`` jobs for each prompt, each with its bound.
 
@@ -33,7 +40,7 @@ def make_jobs(
             given=f"{len(prompts)} prompts, {count} answers each", allowed=f"{MOST_ANSWERS} answers", fix="send several requests",
         )  # fmt: skip
     jobs = []
-    room = context.service.settings.context
+    room = context.service.room(manifest)
     for prompt in prompts:
         left = room - len(prompt)
         longest = body.longest or min(context.settings.answer_tokens, max(1, left))

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from hatrack.api.context import Context, InContext, InTrace, Trace
+from hatrack.core.config_provider import host_of
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import AUTO, BASE
 from hatrack.registry.store import Registry
@@ -59,7 +60,10 @@ def _entry(context: Context, name: str, manifest: Manifest | None, aliases: dict
     about: dict[str, Any] = {"base": context.service.config.base, "base_fingerprint": files.fingerprint}
     if manifest is not None:
         about |= {
+            "base": manifest.base,
+            "base_fingerprint": manifest.base_fingerprint,
             "adapter": manifest.name,
+            "hosted": host_of(manifest.hosted.base_url) if manifest.hosted else None,
             "version": manifest.version,
             "digest": manifest.digest,
             "task": manifest.config["task"],

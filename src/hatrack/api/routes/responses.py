@@ -53,7 +53,7 @@ def _prepare(
     messages = list(safe if grounded is None else grounded.messages)
     prompt = context.service.render(manifest, messages)
     schema = body.text.format.schema_for_engine() if body.text and body.text.format else None
-    jobs = make_jobs(context, body, [prompt], schema=schema)
+    jobs = make_jobs(context, body, manifest, [prompt], schema=schema)
     return manifest, messages, with_known_answer(jobs, grounded), grounded
 
 

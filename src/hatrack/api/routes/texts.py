@@ -46,7 +46,7 @@ async def classify(body: ClassifyBody, request: Request, context: InContext, tra
     manifest, tokens, parts = await _all(body, request, context, trace, context.service.classify)
     labelled: list[Labelled] = [one for part in parts for one in part]
     if manifest is not None:
-        chosen, sure = [one.label for one in labelled], [one.probability for one in labelled]
+        chosen, sure = [one.label or "" for one in labelled], [one.probability for one in labelled]
         await run_in_threadpool(context.answerer.log.note, manifest.name, manifest.version, body.texts, chosen, sure)
     data = [
         {

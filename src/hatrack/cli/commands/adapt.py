@@ -19,7 +19,7 @@ def run(
     from hatrack.workflows.adapt import Workbench, adapt
 
     bench = Workbench.open(project, progress_console())
-    chosen = names or list(bench.config.adapters)
+    chosen = names or bench.with_rows()
     for name in chosen:
         bench.adapter(name)
     reports = []

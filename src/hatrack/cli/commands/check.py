@@ -26,7 +26,7 @@ def run(
 
     progress = progress_console()
     bench = Workbench.open(project, progress)
-    findings, refusals = check_all(bench, names or list(bench.config.adapters), show=show, against=against)
+    findings, refusals = check_all(bench, names or bench.with_rows(), show=show, against=against)
     if html and findings:
         from hatrack.workflows.check_page.page import render_page
 

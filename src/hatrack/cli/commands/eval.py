@@ -81,7 +81,14 @@ def _beside(
         differences = [one.model_dump(mode="json") for one in found.differences]
         parts = [{**asdict(one), "score": one.score.model_dump(mode="json")} for one in found.slices]
         files = {one: str(file) for one, file in zip(found.names, found.files, strict=True)}
-        shown = {"systems": list(found.names), "rows": found.rows, "scores": scores, "against": differences, "slices": parts}
+        shown = {
+            "systems": list(found.names),
+            "cost_thousand": list(found.costs),
+            "rows": found.rows,
+            "scores": scores,
+            "against": differences,
+            "slices": parts,
+        }
         print_json({**shown, "files": files, "page": str(found.page) if found.page else None})
         return
     console = result_console()
@@ -90,6 +97,9 @@ def _beside(
         console.print(comparison_table(found.names[0], found.differences))
     if found.slices:
         console.print(slice_table(found.scores[0].metric.name, found.slices))
+    for one, cost in zip(found.names, found.costs, strict=True):
+        if cost is not None:
+            console.print(f"1,000 answers of {one} cost {cost:.4g} at the stated price", soft_wrap=True, markup=False)
     for one, file in zip(found.names, found.files, strict=True):
         console.print(f"answers of {one}: {file}", soft_wrap=True, markup=False)
     if found.page:

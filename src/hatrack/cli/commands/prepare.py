@@ -26,7 +26,7 @@ def run(
     bench = Workbench.open(project, progress_console())
     console = result_console()
     found = []
-    for name in names or list(bench.config.adapters):
+    for name in names or bench.with_rows():
         if preview_pii:
             console.print(pii_table(name, pii_preview(bench, name, preview_pii)))
             continue

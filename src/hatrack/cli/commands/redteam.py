@@ -65,7 +65,7 @@ def _version(reference: str, packs: list[str], project: Path) -> tuple[CheckRepo
 
     bench = Workbench.open(project, progress_console())
     manifest = bench.registry.resolve(reference if "@" in reference else f"{reference}@latest")
-    prepared = bench.prepare(manifest.name) if manifest.name in bench.config.adapters else None
+    prepared = bench.prepare(manifest.name) if manifest.name in bench.with_rows() else None
     return check_safety(bench, manifest, prepared, packs), bench.config.gate.tolerated("safety")
 
 

@@ -44,9 +44,13 @@ def run(
         bench = Workbench.open(project, progress_console())
         chosen = names or list(bench.config.adapters)
         for name in chosen:
-            bench.adapter(name)  # a wrong name is refused before the first hour of training
+            if bench.adapter(name).hosted and (search or provider):  # a wrong name is refused before the first hour of training
+                raise ConfigError(
+                    f"nothing is trained for {name}: a hosted model answers", given="--provider" if provider else "--sweep",
+                    allowed="adapters without the key hosted", fix=f"run `hatrack train {name}` alone",
+                )  # fmt: skip
         if provider is None and not search:
-            manifests = [bench.train(name, bench.prepare(name)) for name in chosen]
+            manifests = [bench.make(name) for name in chosen]
     if search:
         _sweep(bench, chosen, json=json)
         return
@@ -59,13 +63,16 @@ def run(
         return
     for manifest in manifests:
         result_console().print(f"{manifest.name}@{manifest.version}  digest {manifest.digest[:12]}  {_figures(manifest)}")
-        result_console().print(f"  next: hatrack eval {manifest.name}")
+        measured = bench.adapter(manifest.name).data is not None
+        result_console().print(f"  next: hatrack {'eval' if measured else 'ask'} {manifest.name}")
 
 
 def _figures(manifest: Manifest) -> str:
     from hatrack.core.config_provider import host_of
 
     figures = manifest.training
+    if manifest.hosted and not figures:
+        return f"answered by {manifest.hosted.model} at {host_of(manifest.hosted.base_url)}; nothing was trained, nothing was sent"
     if manifest.hosted:
         tokens = manifest.hosted.trained_tokens
         billed = "" if tokens is None else f", {tokens:,} trained tokens"

@@ -51,8 +51,8 @@ def run(
             manifest.config["method"] + (f" at {host_of(manifest.hosted.base_url)}" if manifest.hosted else ""),
             f"{report.metric} {report.system('adapter').scores[report.metric].value:.3f}" if report else "not evaluated",
             f"{gain.difference:+.3f} ({gain.interval.low:+.3f} to {gain.interval.high:+.3f})" if gain else "",
-            f"{manifest.data.rows['train']:,}",
-            f"{manifest.training['seconds']:.0f}",
+            f"{manifest.data.rows['train']:,}" if manifest.data.rows else "",
+            f"{manifest.training['seconds']:.0f}" if manifest.training else "",
             manifest.digest[:12],
             manifest.created[:16].replace("T", " "),
         )

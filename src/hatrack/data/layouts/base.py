@@ -98,9 +98,9 @@ def layout_for(config: AdapterConfig) -> str:
     """
     content = {"text", "prompt", "response", "messages", "chosen", "rejected"}
     named = content & config.columns.model_fields_set
-    if config.data.layout == "auto" and (named or config.task in ("classify", "classify-by-text")):
+    if config.files.layout == "auto" and (named or config.task in ("classify", "classify-by-text")):
         return _FALLBACK
-    return config.data.layout
+    return config.files.layout
 
 
 def each_row(rows: Rows, convert: Callable[[dict[str, Any]], dict[str, Any]]) -> Rows:

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hatrack.core.config_provider import host_of
-from hatrack.core.errors import ConfigError, ProviderError, ProviderUnreachable
+from hatrack.core.errors import ConfigError, ProviderError
 from hatrack.core.extras import require
+from hatrack.models.backends import faults
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint", "read_key"]
 
 _SECONDS = 120.0  # for one request; a long answer or a large upload
-_SHOWN = 300  # characters of what the other side says
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -34,7 +34,7 @@ def read_key(variable: str) -> str:
     """
     if not _VARIABLE.fullmatch(variable):
         raise ConfigError(
-            "provider.api_key_env must be the name of an environment variable, not a key",
+            "api_key_env must be the name of an environment variable, not a key",
             given=f"{len(variable)} characters that are no such name",
             allowed="a name like OPENAI_API_KEY",
             fix="put the key into the environment; if it stood in a file, have it replaced by a new one",
@@ -45,7 +45,7 @@ def read_key(variable: str) -> str:
             "there is no key for the provider in the environment",
             given=f"{variable} is not set",
             allowed="any text where the endpoint asks for no key",
-            fix=f"export {variable}=..., or name another variable in provider.api_key_env",
+            fix=f"export {variable}=..., or name another variable in api_key_env",
         )
     return key
 
@@ -77,50 +77,24 @@ class Endpoint:
         try:
             yield
         except (sdk.AuthenticationError, sdk.PermissionDeniedError) as error:
-            raise ProviderError(
-                f"{self.host} does not accept the key",
-                given=self._said(error),
-                allowed=f"a key in {self._variable} that may do this",
-                fix="look at the key and at what it is allowed to do",
-            ) from None
+            raise faults.key_refused(self.host, self._variable, self._said(error)) from None
         except sdk.RateLimitError as error:
             if error.code == "insufficient_quota":  # waiting does not help
-                raise self._refused(doing, error) from None
-            raise ProviderUnreachable(
-                f"{self.host} has no time for {doing}", given=self._said(error), fix="wait, then run the same command again"
-            ) from None
+                raise faults.refused(self.host, doing, self._said(error)) from None
+            raise faults.no_time(self.host, doing, self._said(error)) from None
         except sdk.InternalServerError as error:
-            raise ProviderUnreachable(
-                f"{self.host} failed at {doing}", given=self._said(error), fix="run the same command again later"
-            ) from None
+            raise faults.failed(self.host, doing, self._said(error)) from None
         except sdk.APIConnectionError as error:
             reason = error.__cause__ or error
-            raise ProviderUnreachable(
-                f"{self.host} does not answer",
-                given=self._hidden(f"{doing}: {str(reason) or type(reason).__name__}"),
-                fix="look at the network and the address, then run the same command again",
-            ) from None
+            raise faults.silent(self.host, doing, self._hidden(str(reason) or type(reason).__name__), billed=True) from None
         except sdk.APIStatusError as error:
-            raise self._refused(doing, error) from None
+            raise faults.refused(self.host, doing, self._said(error)) from None
         except (sdk.APIError, AttributeError, LookupError, TypeError, ValueError) as error:  # an answer of another shape
             raise self.misspoke(doing, f"{type(error).__name__}: {error}") from None
 
     def misspoke(self, doing: str, given: str) -> ProviderError:
         """The error for an answer that the protocol does not know."""
-        return ProviderError(
-            f"{self.host} answers what OpenAI's protocol does not know",
-            given=self._hidden(f"{doing}: {given}"),
-            allowed="an endpoint that speaks OpenAI's protocol",
-            fix="look at provider.base_url; it often ends in /v1",
-        )
-
-    def _refused(self, doing: str, error: APIStatusError) -> ProviderError:
-        return ProviderError(
-            f"{self.host} refuses {doing}",
-            given=self._said(error),
-            allowed="what the provider's documentation allows",
-            fix="look at provider in hatrack.yaml and at the provider's own limits",
-        )
+        return faults.misspoke(self.host, "OpenAI", doing, self._hidden(given))
 
     def _said(self, error: APIStatusError) -> str:
         body = error.body
@@ -128,4 +102,4 @@ class Endpoint:
         return self._hidden(f"HTTP {error.status_code}: {message}")
 
     def _hidden(self, text: str) -> str:
-        return " ".join(text.replace(self._key, "***").split())[:_SHOWN]
+        return " ".join(text.replace(self._key, "***").split())[: faults.SHOWN]

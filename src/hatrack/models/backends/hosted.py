@@ -19,7 +19,9 @@ from hatrack.core.digest import canonical_json, sha256_json, sha256_text
 from hatrack.core.errors import AdapterBroken, AdapterError
 from hatrack.core.lineage import HostedWeights
 from hatrack.models.adapters.folder import AdapterCard, read_card
-from hatrack.models.backends.base import BACKENDS, Backend, Completion
+from hatrack.models.backends.base import Completion, OnText
+from hatrack.models.backends.metered import MeteredModel
+from hatrack.models.backends.terms import Terms
 
 if TYPE_CHECKING:
     from hatrack.models.causal import Sampling
@@ -50,17 +52,19 @@ class HostedAdapter:
 
     card: AdapterCard
     weights: HostedWeights
-    backend: Backend
+    backend: MeteredModel
 
-    def answer(self, turns: Sequence[Message], sampling: Sampling) -> Completion:
+    def answer(
+        self, turns: Sequence[Message], sampling: Sampling, *, stop: Sequence[str] = (), on_text: OnText | None = None
+    ) -> Completion:
         """The answer to a conversation; the adapter's system prompt goes first where there is none.
 
         Raises:
-            ProviderError: the provider refuses or does not answer.
+            ProviderError, BudgetExceeded and others: see ``MeteredModel.complete``.
         """
         if self.card.system and turns[0].role != "system":
             turns = (Message("system", self.card.system), *turns)
-        return self.backend.complete(turns, sampling)
+        return self.backend.complete(turns, sampling, stop=stop, on_text=on_text)
 
     def label_sampling(self) -> Sampling:
         """Greedy, with room for any label and to see an answer that runs on: no tokenizer makes more tokens than bytes."""
@@ -109,8 +113,8 @@ def asked_together(ask: Callable[[T], R], rows: Sequence[T]) -> list[R]:
             raise
 
 
-def open_hosted(folder: Path) -> HostedAdapter:
-    """The hosted adapter in ``folder``. Nothing is sent.
+def open_hosted(folder: Path, terms: Callable[[HostedWeights], Terms]) -> HostedAdapter:
+    """The hosted adapter in ``folder``, on the terms that its project has for its model. Nothing is sent.
 
     Raises:
         AdapterBroken: its files are missing or damaged.
@@ -126,4 +130,4 @@ def open_hosted(folder: Path) -> HostedAdapter:
             allowed=f"{HOSTED} as training wrote it",
             fix="run the same `hatrack train --provider` command again: a finished job is not paid twice",
         ) from error
-    return HostedAdapter(card, weights, BACKENDS.get(weights.provider)(weights))
+    return HostedAdapter(card, weights, MeteredModel(weights, terms(weights)))

@@ -6,19 +6,22 @@ why it cannot         learns           what is measured
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from rich.console import Console
 
-from hatrack.core.config import AdapterConfig
+from hatrack.core.config import AdapterConfig, ProjectConfig
 from hatrack.core.config_compare import CompareSettings
+from hatrack.core.config_hosted import HostedModel
 from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.lineage import HostedWeights
 from hatrack.core.plugins import Plugins
 from hatrack.data.prepare import Prepared
 from hatrack.data.records import Example
+from hatrack.models.backends.terms import Terms, terms_for
 from hatrack.models.loading import BaseModelFiles
 
 __all__ = ["APPROACHES", "Approach", "Family", "Problem", "Solver", "Traits"]
@@ -49,6 +52,10 @@ class Traits:
     offline: bool = True
 
 
+def _unpriced(weights: HostedWeights) -> Terms:
+    return terms_for(ProjectConfig.model_construct(), None, weights)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One task with its rows.
@@ -58,6 +65,8 @@ class Problem:
         base: the project's base; encoder: the encoder for approaches that need one.
         runs: where trainings keep their checkpoints.
         log: what trainings say.
+        hosted: the models under ``hosted:``.
+        terms: on what terms a hosted model is asked.
     """
 
     name: str
@@ -69,6 +78,8 @@ class Problem:
     provider: ProviderSettings | None
     runs: Path
     log: Console
+    hosted: Mapping[str, HostedModel] = field(default_factory=dict)
+    terms: Callable[[HostedWeights], Terms] = _unpriced
 
     @property
     def train(self) -> Sequence[Example]:
@@ -150,6 +161,6 @@ APPROACHES: Plugins[type[Approach]] = Plugins(
         "bitfit": f"{_HERE}.adapters:BitFitAdapter",
         "last-n": f"{_HERE}.adapters:LastNAdapter",
         "full": f"{_HERE}.adapters:FullTuning",
-        "hosted": f"{_HERE}.hosted:HostedModel",
+        "hosted": f"{_HERE}.hosted:HostedApproach",
     },
 )

@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from rich.console import Console
@@ -27,12 +26,14 @@ from hatrack.data.spool import subset
 from hatrack.evaluation.gate import gated_metric
 from hatrack.evaluation.metrics.base import METRICS, Answers, Metric
 from hatrack.evaluation.systems import expected_answer
+from hatrack.models.backends.terms import terms_for
 from hatrack.models.loading import open_base
 from hatrack.training.estimate import duration
 from hatrack.training.only_one import only_one
 from hatrack.workflows.adapt import Workbench
 from hatrack.workflows.bakeoff.attempt import Attempt, Attempts
-from hatrack.workflows.bakeoff.base import APPROACHES, Approach, Family, Problem
+from hatrack.workflows.bakeoff.base import Approach, Family, Problem
+from hatrack.workflows.bakeoff.choice import chosen_approaches, price_of
 from hatrack.workflows.bakeoff.curves import SHARES, curve_of
 from hatrack.workflows.bakeoff.record import Bakeoff, Curve, Skipped
 from hatrack.workflows.bakeoff.shares import fewer_rows
@@ -42,7 +43,6 @@ __all__ = ["RECORD", "compare"]
 
 RECORD = "compare.json"
 _TASKS = ("classify", "classify-by-text", "instruct")
-_ORDER: tuple[Family, ...] = get_args(Family)
 _FEW = 100  # test rows below which most differences cannot be seen
 
 
@@ -63,7 +63,7 @@ def compare(bench: Workbench, name: str, settings: CompareSettings) -> Bakeoff:
             allowed=", ".join(_TASKS),
             fix="compare another adapter",
         )
-    approaches = _chosen(settings, config.method)
+    approaches = chosen_approaches(settings, config.method, bench.config)
     prepared = bench.prepare(name)
     folder = bench.project.runs / f"{name}#compare"
     with storage_errors(folder):
@@ -75,13 +75,6 @@ def compare(bench: Workbench, name: str, settings: CompareSettings) -> Bakeoff:
         found = run.result(start)
     write_text(folder / RECORD, found.model_dump_json(indent=1))
     return found
-
-
-def _chosen(settings: CompareSettings, method: str) -> list[Approach]:
-    """In the order in which they are tried: cheap families first, and in each the adapter's own method."""
-    names = settings.approaches or APPROACHES.names()
-    approaches = [APPROACHES.get(one)() for one in dict.fromkeys(names)]
-    return sorted(approaches, key=lambda one: (_ORDER.index(one.traits.family), one.name != method, one.traits.effort, one.name))
 
 
 @dataclass
@@ -135,6 +128,8 @@ class _Run:
             self.bench.config.provider,
             self.bench.project.runs,
             self.log,
+            self.bench.config.hosted,
+            lambda weights: terms_for(self.bench.config, self.bench.project.spending, weights, self.name),
         )
 
     def attempt(self, approach: Approach) -> None:
@@ -153,7 +148,8 @@ class _Run:
             self._skip(approach, "failed", attempt.outcome.failed)
             return
         file = str(self.attempts.file(approach, problem))
-        self.measured.append((approach, Measured(approach.name, approach.traits, attempt.outcome, self._answers(attempt), file)))
+        answers, price = self._answers(attempt), price_of(approach, problem)
+        self.measured.append((approach, Measured(approach.name, approach.traits, attempt.outcome, answers, file, price)))
 
     def _try(self, approach: Approach, problem: Problem) -> Attempt:
         label = f"{approach.name} on {len(problem.train):,} rows"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hatrack.core.config_compare import CompareSettings, Prices, Wishes
+from hatrack.core.config_price import Price
 from hatrack.core.lineage import Score
 from hatrack.evaluation.metrics.base import Answers, Metric, Rows
 from hatrack.evaluation.statistics import bca_interval, holm, mcnemar_p, permutation_p
@@ -18,13 +19,14 @@ __all__ = ["Measured", "cheapest", "entries_of", "p_against", "recommend"]
 
 @dataclass(frozen=True)
 class Measured:
-    """One approach with its answers."""
+    """One approach with its answers; ``price`` where a provider bills them."""
 
     name: str
     traits: Traits
     outcome: Outcome
     answers: Answers
     file: str
+    price: Price | None = None
 
 
 def entries_of(
@@ -35,7 +37,7 @@ def entries_of(
     decisive = metrics[0]
     values = [decisive.total(found[decisive.name]) for found in rows]
     sign = 1 if decisive.higher_is_better else -1
-    costs = [_costs(one.outcome, one.traits, settings) for one in measured]
+    costs = [_costs(one.outcome, one.traits, settings, one.price) for one in measured]
     order = sorted(range(len(measured)), key=lambda i: (-sign * values[i], _dear(costs[i][1])))
     best = order[0]
     others = order[1:]
@@ -122,10 +124,10 @@ def _score(metric: Metric, rows: Rows, confidence: float, seed: int) -> Score:
     return Score(value=metric.total(rows), interval=bca_interval(metric.total, rows, confidence, seed))
 
 
-def _costs(outcome: Outcome, traits: Traits, settings: CompareSettings) -> tuple[float | None, float | None]:
+def _costs(outcome: Outcome, traits: Traits, settings: CompareSettings, price: Price | None) -> tuple[float | None, float | None]:
     """Of a thousand requests, and of training and all requests."""
     prices, training = settings.prices, outcome.fit_seconds / 3600 * settings.prices.machine_hour
-    thousand = _hosted(outcome, prices) if not traits.offline else _local(outcome, prices)
+    thousand = _hosted(outcome, prices, price) if not traits.offline else _local(outcome, prices)
     return thousand, None if thousand is None else training + thousand * settings.requests / 1000
 
 
@@ -135,11 +137,13 @@ def _local(outcome: Outcome, prices: Prices) -> float:
     return 1000 * seconds / 3600 * prices.machine_hour
 
 
-def _hosted(outcome: Outcome, prices: Prices) -> float | None:
-    if prices.input_million is None or prices.output_million is None:
+def _hosted(outcome: Outcome, prices: Prices, price: Price | None) -> float | None:
+    """By the model's own price, else by that of ``compare.prices``."""
+    asked = price or prices
+    if asked.input_million is None or asked.output_million is None:
         return None
     prompt, answer = outcome.tokens
-    return (prompt * prices.input_million + answer * prices.output_million) / 1000
+    return (prompt * asked.input_million + answer * asked.output_million) / 1000
 
 
 def _broken(outcome: Outcome, traits: Traits, wishes: Wishes) -> tuple[str, ...]:
