@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import subprocess
 import sys
 import time
@@ -27,8 +28,8 @@ def test_every_command_explains_itself(hatrack, command):
 def test_every_file_of_commands_is_in_the_table_and_the_other_way_round():
     from pathlib import Path
 
-    files = {path.stem.rstrip("_") for path in (Path(entrance.__file__).parent / "commands").glob("*.py")} - {"__init__"}
-    assert files == {command.replace("-", "_") for command in COMMANDS}
+    files = {path.stem for path in (Path(entrance.__file__).parent / "commands").glob("*.py")} - {"__init__"}
+    assert files == {command.replace("-", "_") + "_" * keyword.iskeyword(command) for command in COMMANDS}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])

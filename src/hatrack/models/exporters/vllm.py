@@ -31,7 +31,8 @@ class Vllm:
             return "vLLM takes adapters of models that generate"
         if not is_plain_lora(source.folder):
             dora = " (DoRA)" if source.config.get("use_dora") else ""
-            return f"vLLM takes plain LoRA; this is {source.form}{dora}; it serves the folder of `merged`"
+            merged = "" if source.unfoldable() else "; it serves the folder of `merged`"
+            return f"vLLM takes plain LoRA; this is {source.form}{dora}{merged}"
         rank = int(source.config["r"])
         return f"vLLM takes ranks up to {_RANKS[-1]}; this has {rank}" if rank > _RANKS[-1] else ""
 

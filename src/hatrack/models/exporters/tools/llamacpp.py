@@ -31,7 +31,7 @@ class LlamaCpp:
 
     def __init__(self, model: Path, vocabulary: int, adapter: Path | None = None, context: int = 2048) -> None:
         xllamacpp: Any = require("xllamacpp", extra="llamacpp", reason="trying out what was written in llama.cpp")
-        self.tool = f"llama.cpp b{xllamacpp.BUILD_INFO['build_number']} (xllamacpp {xllamacpp.__version__})"
+        self.tool = f"llama.cpp (xllamacpp {xllamacpp.__version__})"
         self._vocabulary = vocabulary
         self._key = secrets.token_hex(16)
         self._lora = [{"id": 0, "scale": 1.0}] if adapter else []
