@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 
+import httpx
 import numpy as np
 import pytest
 import torch
 
+from engine_place import REAL
 from exported_projects import causal_project, encoder_project, open_bench
 from hatrack.core.errors import AdapterMismatch, AdapterNotFound, ConfigError, StorageError
 from hatrack.core.exported import EXPORT, ExportRecord
@@ -184,6 +190,53 @@ def test_the_vllm_folder_reserves_room_for_the_rank(bench, tmp_path):
     assert "vllm serve org/base --enable-lora --max-lora-rank 8 --lora-modules plain-1.0.0=./adapter" in script.read_text()
     assert os.access(script, os.X_OK)
     assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
+
+
+def test_vllm_itself_serves_the_folder_by_its_script(bench, tmp_path):
+    python = os.environ.get(REAL)
+    if not python:
+        pytest.skip(f"{REAL} names no Python with vLLM")
+    export(bench, "plain", Wish("vllm", tmp_path / "out", base_id=str(bench.files.folder), rows=0))
+    manifest, rows = bench.registry.resolve("plain"), bench.prepare("plain").splits.test[:8]
+    ours(bench, "plain")
+    wanted = adapter_answers(bench.host, manifest.digest, rows)
+    with served(tmp_path / "out", python) as url:
+        heard = []
+        for row in rows:
+            talk = [{"role": "system", "content": "Name the colour."}, {"role": "user", "content": row.text}]
+            body = {"model": "plain-1.0.0", "messages": talk, "temperature": 0, "max_tokens": 6}
+            answer = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60).json()
+            heard.append(answer["choices"][0]["message"]["content"].strip())
+    assert tuple(heard) == wanted
+
+
+@contextlib.contextmanager
+def served(folder, python):
+    """``serve.sh`` with a port of its own, until vLLM answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {**os.environ, "PATH": f"{os.path.dirname(python)}:{os.environ['PATH']}", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    environment.pop("PYTHONPATH", None)
+    options = ["--host", "127.0.0.1", "--port", port, "--dtype", "float32", "--enforce-eager", "--max-model-len", "256"]
+    with (folder.parent / "vllm.log").open("w") as log:
+        process = subprocess.Popen(
+            ["sh", "serve.sh", *options], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )  # its workers are ended with it
+    try:
+        end = time.monotonic() + 300
+        while time.monotonic() < end and process.poll() is None:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200:
+                    break
+            time.sleep(1)
+        else:
+            raise RuntimeError((folder.parent / "vllm.log").read_text()[-3000:])
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
 
 
 def test_nothing_is_written_when_the_disk_is_full(bench, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from hatrack.models.exporters.tools.llamacpp import LlamaCpp
 from hatrack.models.gguf.model import check_writable, write_gguf_model
 from hatrack.models.gguf.precision import FULL, check_precision
 
-__all__ = ["DEFAULT", "Gguf", "gguf_refusal", "open_gguf", "write_gguf_parts"]
+__all__ = ["DEFAULT", "Gguf", "context_for", "gguf_refusal", "open_gguf", "write_gguf_parts"]
 
 DEFAULT = ("F16", "Q8_0", "Q4_0")
 # What a tokenizer may cut in another way: capitals, digits, spaces, other scripts, special characters.
@@ -71,13 +71,18 @@ def write_gguf_parts(source: Source, folder: Path, precisions: Sequence[str]) ->
     return tuple(parts)
 
 
+def context_for(source: Source) -> int:
+    """Room for the longest question of the adapter and an answer, in tokens."""
+    return (source.card.max_length if source.card else 1024) + 512
+
+
 def open_gguf(source: Source, path: Path) -> LlamaCpp:
     """The model in llama.cpp, which must cut texts into the very tokens that the model learned.
 
     Raises:
         MissingExtra: xllamacpp is not installed. AdapterBroken: llama.cpp does not load it, or cuts otherwise.
     """
-    model = LlamaCpp(path, int(source.files.config["vocab_size"]))
+    model = LlamaCpp(path, int(source.files.config["vocab_size"]), context=context_for(source))
     tokenizer = source.files.tokenizer
     for text in (*_TEXTS, *tokenizer.all_special_tokens):
         ours, theirs = list(tokenizer(text, add_special_tokens=False).input_ids), model.tokenize(text)

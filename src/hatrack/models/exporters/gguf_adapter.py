@@ -10,6 +10,7 @@ from hatrack.core.atomic import STAGING
 from hatrack.core.errors import HatrackError
 from hatrack.models.adapters.plain_lora import is_plain_lora
 from hatrack.models.exporters.base import Foreign, Part, Source
+from hatrack.models.exporters.gguf import context_for
 from hatrack.models.exporters.tools.llamacpp import LlamaCpp
 from hatrack.models.gguf.lora import write_gguf_lora
 from hatrack.models.gguf.model import write_gguf_model
@@ -60,7 +61,7 @@ class _WithBase(LlamaCpp):
         self._written = tempfile.TemporaryDirectory(dir=adapter.parent, prefix=STAGING)
         base = Path(self._written.name) / "base.gguf"
         write_gguf_model(source.files, load_module(source.files), base, "F32", source.base_id)
-        super().__init__(base, int(source.files.config["vocab_size"]), adapter)
+        super().__init__(base, int(source.files.config["vocab_size"]), adapter, context_for(source))
 
     def close(self) -> None:
         super().close()

@@ -9,24 +9,28 @@ from pathlib import Path
 from hatrack.core.exported import EXPORT, ExportRecord
 from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.models.exporters.base import Exporter, Part, Source
-from hatrack.models.sources.bundled import BUNDLED, PREFIX
+from hatrack.models.sources.bundled import BUNDLED, PREFIX, BundledModel
 
-__all__ = ["base_id", "model_card"]
+__all__ = ["base_id", "license_of", "model_card"]
 
 _UNKNOWN = "other"
 
 
 def base_id(spec: str) -> str:
     """How files that leave name a base: a hub id where it is one, or is a copy of one; a path's last part otherwise."""
-    bundled = BUNDLED.get(spec.removeprefix(PREFIX)) if spec.startswith(PREFIX) else None
+    bundled = _bundled(spec)
     if bundled is not None:
         return bundled.origin
-    return Path(spec).name if spec.startswith(("/", ".", "~")) or Path(spec).exists() else spec
+    return Path(spec).name if spec.startswith(("/", "~")) else spec
+
+
+def _bundled(spec: str) -> BundledModel | None:
+    return BUNDLED.get(spec.removeprefix(PREFIX)) if spec.startswith(PREFIX) else None
 
 
 def license_of(spec: str, folder: Path) -> str:
     """The base's licence as its own files say; empty where they do not."""
-    bundled = BUNDLED.get(spec.removeprefix(PREFIX)) if spec.startswith(PREFIX) else None
+    bundled = _bundled(spec)
     if bundled is not None:
         return bundled.license
     card = folder / "README.md"
@@ -41,11 +45,10 @@ def model_card(
     record: ExportRecord,
     manifest: Manifest | None,
     report: EvalReport | None,
-    base: str,
     license_name: str,
 ) -> str:
     """``README.md`` of the folder, with the head that model hubs read."""
-    found = license_name or license_of(base, source.files.folder)
+    found = license_name or license_of(source.files.spec, source.files.folder)
     task = manifest.config["task"] if manifest else ""
     pipeline = "text-classification" if task == "classify" else "text-generation" if source.files.kind == "causal" else "feature-extraction"
     head = [
@@ -65,7 +68,7 @@ def model_card(
         *([_learned(manifest)] if manifest else []),
         *([_scores(report)] if report else ["## Scores\n\nThis version was never evaluated against its base.\n"] if manifest else []),
         _leaving(record),
-        _limits(source, base, found),
+        _limits(source, found),
         _identity(record),
     ]
     return "\n".join(head) + "\n".join(sections)
@@ -134,8 +137,8 @@ def _leaving(record: ExportRecord) -> str:
     return "\n".join([*lines, ""])
 
 
-def _limits(source: Source, base: str, found: str) -> str:
-    bundled = BUNDLED.get(base.removeprefix(PREFIX)) if base.startswith(PREFIX) else None
+def _limits(source: Source, found: str) -> str:
+    bundled = _bundled(source.files.spec)
     lines = ["It was measured on rows like those it learned from; on others nothing is known of it."]
     if bundled is not None and bundled.rounded:
         lines.append(

@@ -96,7 +96,7 @@ def export(bench: Workbench, reference: str, wish: Wish, measuring: Measuring | 
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         report = bench.registry.report(manifest) if manifest else None
-        card = model_card(exporter, source, parts, record, manifest, report, bench.config.base, wish.license)
+        card = model_card(exporter, source, parts, record, manifest, report, wish.license)
         (staging / _CARD).write_text(card, encoding="utf-8")
         (staging / EXPORT).write_text(record.model_dump_json(indent=1), encoding="utf-8")
         staging.chmod(0o755)
@@ -109,7 +109,7 @@ def open_source(bench: Workbench, reference: str, wish: Wish) -> tuple[Manifest 
     Raises:
         AdapterNotFound: no such version. AdapterMismatch: it belongs to another base. WeightsElsewhere: it has no weights here.
     """
-    named = wish.base_id or base_id(bench.config.base)
+    named = wish.base_id or base_id(bench.files.spec)
     if reference == BASE:
         return None, Source(BASE, bench.files, None, named, wish.precisions)
     manifest = bench.registry.resolve(reference)

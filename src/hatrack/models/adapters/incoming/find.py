@@ -12,7 +12,7 @@ from hatrack.models.adapters.folder import CONFIG, WEIGHTS
 __all__ = ["find_adapter"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
-_WANTED = [WEIGHTS, CONFIG, "head.safetensors", "hatrack.json", "probe.safetensors", "*.bin"]
+_WANTED = [WEIGHTS, CONFIG, "head.safetensors", "hatrack.json", "probe.safetensors", "*.gguf"]
 
 
 def find_adapter(spec: str, report: Callable[[str], None]) -> Path:
@@ -45,6 +45,8 @@ def find_adapter(spec: str, report: Callable[[str], None]) -> Path:
         ggufs = sorted(path.glob("*.gguf"))
         if len(ggufs) == 1 and not (path / CONFIG).is_file():
             return ggufs[0]
+        if (path / CONFIG).is_file():  # pickled weights of a hub are not even fetched
+            raise _no_adapter(f"{CONFIG} without {WEIGHTS}")
         raise _no_adapter(", ".join(sorted(found.name for found in path.iterdir())[:6]) or "an empty folder")
     if not (path / CONFIG).is_file():
         raise _no_adapter(f"{WEIGHTS} without {CONFIG}")
@@ -58,7 +60,7 @@ def _from_hub(spec: str, report: Callable[[str], None]) -> Path:
     repository, _, revision = spec.partition("@")
     report(f"asking the hub for {spec}")
     try:
-        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=_WANTED, ignore_patterns=["*.bin"]))
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=_WANTED))
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise AdapterNotFound(
             "the hub has no such adapter, or it is private", given=spec, allowed="an existing org/name, with HF_TOKEN set for private ones"

@@ -29,7 +29,7 @@ class LlamaCpp:
         MissingExtra: xllamacpp is not installed. AdapterBroken: llama.cpp does not load the files.
     """
 
-    def __init__(self, model: Path, vocabulary: int, adapter: Path | None = None, context: int = 2048) -> None:
+    def __init__(self, model: Path, vocabulary: int, adapter: Path | None = None, context: int = 1024) -> None:
         xllamacpp: Any = require("xllamacpp", extra="llamacpp", reason="trying out what was written in llama.cpp")
         self.tool = f"llama.cpp (xllamacpp {xllamacpp.__version__})"
         self._vocabulary = vocabulary
