@@ -99,9 +99,16 @@ def _pickled(at: Place) -> str:
     return f"import {folder} --as guest"
 
 
+@case("import: an export that was changed on its way", "is not the file that was exported", "export.json", "copy the folder again")
+def _changed(at: Place) -> str:
+    path = _left(at) / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    return f"import {path.parent} --as guest"
+
+
 @case("import: a truncated file", "cannot be used", "adapter_model.safetensors")
 def _truncated(at: Place) -> str:
-    path = _left(at) / "adapter_model.safetensors"
+    path = _foreign(at, "speaking-llama") / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     return f"import {path.parent} --as guest"
 

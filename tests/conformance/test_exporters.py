@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from hatrack.core.atomic import STAGING
 from hatrack.core.digest import sha256_file
 from hatrack.core.errors import AdapterBroken, AdapterMismatch, EvaluationError
 from hatrack.core.exported import EXPORT, ExportRecord
-from hatrack.models.exporters.base import EXPORTERS
+from hatrack.models.exporters.base import EXPORTERS, Part
 from hatrack.workflows.export import run
 from hatrack.workflows.export.run import Wish, export
 
@@ -137,6 +138,15 @@ def test_one_that_acts_otherwise_or_answers_worse_there_is_refused_and_leaves_no
         return Broken(real(*arguments))
 
     monkeypatch.setattr(EXPORTERS.get(name), "open", opened)
+    if name == "onnx":  # whose writing takes seconds
+        known = ExportRecord.model_validate_json((made(name) / EXPORT).read_text())
+
+        def copied(self, source, folder):
+            for file in known.files:
+                shutil.copyfile(made(name) / file, folder / file)
+            return tuple(Part(part.name, part.files, part.full) for part in known.parts)
+
+        monkeypatch.setattr(EXPORTERS.get(name), "write", copied)
     Broken.spoiled = True
     wish = Wish(name, tmp_path / "out", ("F16",) if name in ("gguf", "ollama") else ("FP32",) if name == "onnx" else ())
     with pytest.raises(AdapterBroken, match="does not act"):

@@ -96,6 +96,18 @@ def test_what_left_comes_back_as_the_same_adapter(bench, tmp_path):
     assert manifest.config["labels"] == own.config["labels"]
 
 
+@pytest.mark.parametrize("file", ["adapter_model.safetensors", "hatrack.json", "probe.safetensors"])
+def test_a_file_that_is_not_the_one_that_left_is_refused(bench, tmp_path, file):
+    export(bench, "plain", Wish("peft", tmp_path / "out", rows=0))
+    path = tmp_path / "out" / file
+    path.write_bytes(path.read_bytes()[:-1] + b"}" * (file == "hatrack.json"))
+    if file == "hatrack.json":
+        path.write_text(path.read_text()[:-1] + " }")
+    with pytest.raises(AdapterBroken, match="not the file that was exported"):
+        take_in(bench, Incoming(str(tmp_path / "out"), "back"))
+    assert "back" not in names(bench)
+
+
 def test_a_classifier_with_its_head_comes_back_too(places, tmp_path):
     bench = open_bench(copy_of(encoder_project(places), tmp_path))
     export(bench, "words", Wish("peft", tmp_path / "out", rows=0))

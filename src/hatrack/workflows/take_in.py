@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from hatrack.core.atomic import STAGING, storage_errors
 from hatrack.core.chat import Message
 from hatrack.core.config import Task
 from hatrack.core.digest import sha256_file
 from hatrack.core.errors import AdapterBroken, AdapterMismatch, ConfigError
+from hatrack.core.exported import EXPORT, ExportRecord
 from hatrack.core.lineage import TABLE, DataRecord, EvalReport, Manifest
 from hatrack.core.names import AUTO, BASE, NAME_RULE, valid_name
 from hatrack.data.prepare import Prepared
@@ -115,11 +118,29 @@ def _check_wish(bench: Workbench, wish: Incoming) -> None:
 
 
 def _take_own(source: Path, folder: Path) -> str:
-    """A folder that Hatrack wrote: card and probe are its own, and must hold here."""
+    """A folder that Hatrack wrote: hashes, card and probe are its own, and must hold here."""
+    if (source / EXPORT).is_file():
+        _check_hashes(source)
     for name in _OURS:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
     return read_card(folder).method
+
+
+def _check_hashes(source: Path) -> None:
+    try:
+        record = ExportRecord.model_validate_json((source / EXPORT).read_text(encoding="utf-8"))
+    except (ValueError, ValidationError) as error:
+        raise AdapterBroken(f"{EXPORT} cannot be read", given=str(error).splitlines()[0], fix="export it again") from error
+    for name in _OURS:
+        wanted, file = record.files.get(name), source / name
+        if wanted is not None and (not file.is_file() or sha256_file(file) != wanted):
+            raise AdapterBroken(
+                f"{name} is not the file that was exported",
+                given=f"sha256 {sha256_file(file)[:12]}" if file.is_file() else "no such file",
+                allowed=f"sha256 {wanted[:12]}, as {EXPORT} says",
+                fix="copy the folder again, or export it again",
+            )
 
 
 def _take_foreign(bench: Workbench, wish: Incoming, source: Path, folder: Path, prepared: Prepared | None) -> str:
