@@ -141,3 +141,21 @@ def _cut_off(at: Place) -> str:
     _forms(at)
     (at.tmp / "cut.gguf").write_bytes(b"GGUF\x03\x00\x00\x00")
     return f"import {at.tmp / 'cut.gguf'} --as guest"
+
+
+# as one file
+@case("bundle: no key to sign with", "no key to sign it with", "HATRACK_SIGNING_KEY", "hatrack bundle --new-key")
+def _no_key(at: Place) -> str:
+    at.trained()
+    at.patch.delenv("HATRACK_SIGNING_KEY", raising=False)
+    return f"bundle {at.tmp / 'x.hatrack'}"
+
+
+fault("unbundle: nobody is trusted", "unbundle x.hatrack --into there", lambda at: None, "whom you trust", "--signed-by", inside=False)
+fault("unbundle: nothing is there", "unbundle nowhere.hatrack --verify", lambda at: None, "no such bundle", inside=False)
+
+
+@case("unbundle: a file that is none", "cannot be trusted as a bundle", "hatrack bundle", inside=False)
+def _no_bundle(at: Place) -> str:
+    (at.tmp / "x.hatrack").write_bytes(b"no bundle" * 100)
+    return f"unbundle {at.tmp / 'x.hatrack'} --verify"

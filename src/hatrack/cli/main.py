@@ -45,6 +45,8 @@ COMMANDS = {
     "shrink": "Make a fully tuned version smaller at a known error, and measure it anew.",
     "export": "Write a version for another tool (PEFT, llama.cpp, Ollama, vLLM, ONNX), opened there and compared.",
     "import": "Take over an adapter that was made elsewhere, PEFT's or llama.cpp's, as a version.",
+    "bundle": "Put base, versions, knowledge and config into one signed file, for a machine without a network.",
+    "unbundle": "Check a bundle, and make a project of it.",
     "delta": "Keep a fully tuned model as a difference to its base, bit for bit.",
     "ask": "Ask an adapter one question.",
     "chat": "Talk with an adapter.",
