@@ -53,8 +53,8 @@ def causal_project(folder: Path) -> Path:
 @functools.cache
 def encoder_project(folder: Path) -> Path:
     root = folder / "project-encoder"
-    write_jsonl(root / "words.jsonl", label_rows(60))
-    train = {"epochs": 2, "batch_size": 8, "max_length": 64, "learning_rate": 0.01}
+    write_jsonl(root / "words.jsonl", label_rows(90))
+    train = {"epochs": 5, "batch_size": 8, "max_length": 64, "learning_rate": 0.01}
     adapter = {"data": "words.jsonl", "task": "classify", "r": 4, "alpha": 8, "split": [0.5, 0.1, 0.4], "train": train}
     write_project(root, make_encoder(folder / "base" / "tiny-bert"), {"words": adapter})
     bench = open_bench(root)
