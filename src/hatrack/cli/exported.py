@@ -24,7 +24,7 @@ def export_table(record: ExportRecord) -> Table:
         if part.quality is not None:
             found = part.quality
             change = f"{found.there - found.here:+.3f} ({found.change.low:+.3f} to {found.change.high:+.3f})"
-            speed = found.tokens_per_second or found.rows_per_second
-            cells += [f"{found.here:.3f}", f"{found.there:.3f}", change, f"{found.same:.1%}", f"{speed:.1f}"]
+            rate = found.tokens_per_second or found.rows_per_second
+            cells += [f"{found.here:.3f}", f"{found.there:.3f}", change, f"{found.same:.1%}", f"{rate:.1f}"]
         table.add_row(*cells)
     return table

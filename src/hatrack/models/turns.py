@@ -57,9 +57,8 @@ def take_apart(renderer: ChatRenderer) -> Turns:
 
 
 def _marks(renderer: ChatRenderer) -> Turns:
-    system, user, answer, last = (
-        Message(role, text) for role, text in (("system", _SYSTEM), ("user", _USER), ("assistant", _ANSWER), ("user", _LAST))
-    )
+    system, user, answer = Message("system", _SYSTEM), Message("user", _USER), Message("assistant", _ANSWER)
+    last = Message("user", _LAST)
     one = renderer.written([user], generate=False)
     told = renderer.written([user, answer], generate=False)
     again = renderer.written([user, answer, last], generate=False)
