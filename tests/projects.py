@@ -35,7 +35,8 @@ def speaking_base(base: Path) -> Path:
     folder = Path(shutil.copytree(base, base.parent / "speaking-llama"))
     tensors = load_file(folder / "model.safetensors")
     stop = json.loads((folder / "config.json").read_text())["eos_token_id"]
-    tensors["model.embed_tokens.weight"][stop] = 0.2 * torch.randn(48, generator=torch.Generator().manual_seed(5))
+    rows = tensors["model.embed_tokens.weight"]
+    rows[stop] = 0.2 * torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(5))
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 

@@ -18,6 +18,7 @@ import error_cases_compare  # noqa: F401  # enters its cases in the list
 import error_cases_data  # noqa: F401  # so does this
 import error_cases_derived  # noqa: F401  # so does this
 import error_cases_engines  # noqa: F401  # and this
+import error_cases_exports  # noqa: F401  # and this
 import error_cases_hosted  # noqa: F401  # and this
 import error_cases_knowledge  # noqa: F401  # and this
 import error_cases_models  # noqa: F401  # and this

@@ -13,7 +13,8 @@ import xllamacpp
 from speeds import speeds
 from workload import CROWD, NEW, prompt
 
-from hatrack.serving.engines.gguf_lora import read_gguf_base, write_gguf_lora
+from hatrack.models.gguf.lora import write_gguf_lora
+from hatrack.models.gguf.shape import read_gguf_base
 
 
 def open_server(gguf, loaded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import subprocess
 import sys
 import time
@@ -28,7 +29,7 @@ def test_every_file_of_commands_is_in_the_table_and_the_other_way_round():
     from pathlib import Path
 
     files = {path.stem for path in (Path(entrance.__file__).parent / "commands").glob("*.py")} - {"__init__"}
-    assert files == {command.replace("-", "_") for command in COMMANDS}
+    assert files == {command.replace("-", "_") + "_" * keyword.iskeyword(command) for command in COMMANDS}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])

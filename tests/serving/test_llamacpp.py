@@ -12,8 +12,9 @@ import pytest
 from engine_place import ask, open_engine, service_of
 from hatrack.core.chat import Message
 from hatrack.core.errors import AdapterError, AdapterMismatch, ModelCorrupt, ModelNotFound
+from hatrack.models.gguf.lora import write_gguf_lora
+from hatrack.models.gguf.shape import read_gguf_base
 from hatrack.serving.engines import llamacpp
-from hatrack.serving.engines.gguf_lora import read_gguf_base, write_gguf_lora
 from served_adapters import plant, project_of
 from tiny_gguf import write_gguf
 

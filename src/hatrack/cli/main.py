@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import keyword
 import logging
 import os
 import shutil
@@ -42,6 +43,10 @@ COMMANDS = {
     "diff": "Show what differs between two versions.",
     "merge": "Make one adapter of several, and measure it on the rows of each.",
     "shrink": "Make a fully tuned version smaller at a known error, and measure it anew.",
+    "export": "Write a version for another tool (PEFT, llama.cpp, Ollama, vLLM, ONNX), opened there and compared.",
+    "import": "Take over an adapter that was made elsewhere, PEFT's or llama.cpp's, as a version.",
+    "bundle": "Put base, versions, knowledge and config into one signed file, for a machine without a network.",
+    "unbundle": "Check a bundle, and make a project of it.",
     "delta": "Keep a fully tuned model as a difference to its base, bit for bit.",
     "ask": "Ask an adapter one question.",
     "chat": "Talk with an adapter.",
@@ -126,7 +131,8 @@ def _dispatch(given: list[str]) -> None:
         # Each command is a Typer program of its own: nothing of the others is imported.
         import typer
 
-        module = importlib.import_module(f"hatrack.cli.commands.{first.replace('-', '_')}")
+        file = f"{first}_" if keyword.iskeyword(first) else first.replace("-", "_")
+        module = importlib.import_module(f"hatrack.cli.commands.{file}")
         asked = {"help_option_names": ["-h", "--help"]}
         program = typer.Typer(
             add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, context_settings=asked

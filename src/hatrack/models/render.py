@@ -140,6 +140,14 @@ class ChatRenderer:
         kept = body if max_length is None else body[: max_length - 1]
         return Rendered((*kept, stop), (False, *(True for _ in kept)), shortened=len(kept) < len(body))
 
+    def written(self, messages: Sequence[Message], *, generate: bool) -> str:
+        """The text of a conversation as the template writes it; with ``generate``, up to where the assistant begins to speak.
+
+        Raises:
+            TemplateError: the template refuses these messages.
+        """
+        return self._apply(messages, generate=generate)
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids, without special tokens."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))

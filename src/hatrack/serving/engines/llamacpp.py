@@ -20,12 +20,13 @@ from typing import Any
 from hatrack.core.errors import EngineError, ModelNotFound
 from hatrack.core.extras import require
 from hatrack.core.lineage import Manifest
+from hatrack.models.adapters.plain_lora import is_plain_lora
+from hatrack.models.gguf.lora import write_gguf_lora
+from hatrack.models.gguf.shape import GgufBase, read_gguf_base
 from hatrack.models.sources.bundled import bundled_gguf
 from hatrack.serving.engines.backend import UNKNOWN, Step, Told
 from hatrack.serving.engines.base import EngineParts
 from hatrack.serving.engines.dispatch import Dispatcher
-from hatrack.serving.engines.gguf_lora import GgufBase, read_gguf_base, write_gguf_lora
-from hatrack.serving.engines.plain_lora import is_plain_lora
 from hatrack.serving.engines.wire import Wire
 from hatrack.serving.request import FinishReason, Request, TokenChoice
 

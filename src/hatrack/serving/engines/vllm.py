@@ -18,10 +18,10 @@ from typing import Any
 from hatrack.core.digest import sha256_text
 from hatrack.core.errors import AdapterError, EngineError, RequestError
 from hatrack.core.lineage import Manifest
+from hatrack.models.adapters.plain_lora import is_plain_lora, write_plain_lora
 from hatrack.serving.engines.backend import Step
 from hatrack.serving.engines.base import EngineParts
 from hatrack.serving.engines.dispatch import Dispatcher
-from hatrack.serving.engines.plain_lora import is_plain_lora, write_plain_lora
 from hatrack.serving.engines.wire import ServerFailed, ServerLostAdapter, Wire
 from hatrack.serving.request import Request, SamplingParams, TokenChoice
 

@@ -1,0 +1,1 @@
+"""Foreign tools, asked as their own users would ask them."""

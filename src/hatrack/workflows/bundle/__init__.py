@@ -1,0 +1,1 @@
+"""A whole project as one signed file, for machines without a network."""

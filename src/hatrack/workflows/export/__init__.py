@@ -1,0 +1,1 @@
+"""A version to files of other tools: written, opened there, compared, described."""
