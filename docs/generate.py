@@ -19,6 +19,7 @@ from hatrack.core.config_http import HttpSettings, KeyEntry
 from hatrack.core.config_knowledge import ChunkSettings, Collection, KnowledgeSettings, RagSettings, SearchSettings
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_registry import RegistryPlace, RegistrySettings
 from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
 from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
@@ -76,6 +77,8 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("tables.NAME.features", TableFeature),
     ("gate", GateRules),
     ("safety", SafetySettings),
+    ("registry", RegistrySettings),
+    ("registry.remotes.NAME", RegistryPlace),
     ("watch", WatchSettings),
     ("watch.schedules", Schedule),
     ("watch.alerts", AlertSettings),

@@ -21,6 +21,7 @@ from hatrack.core.errors import (
     HatrackError,
     KnowledgeError,
     PromotionRefused,
+    RegistryUnreachable,
     RequestError,
     StoreUnreachable,
     TemplateError,
@@ -66,6 +67,7 @@ _STATUS: tuple[tuple[type[HatrackError], int, str], ...] = (
     (TemplateError, 400, "invalid_messages"),
     (RequestError, 400, "invalid_request"),
     (PromotionRefused, 409, "promotion_refused"),
+    (RegistryUnreachable, 503, "registry_unreachable"),
     (HatrackError, 500, "server_fault"),
 )
 _PARAMS: tuple[tuple[type[HatrackError], str], ...] = ((AdapterError, "model"), (KnowledgeError, "knowledge"))
