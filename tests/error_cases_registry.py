@@ -61,7 +61,12 @@ fault(
     "hatrack registry upgrade",
 )
 fault("a registry of a newer Hatrack", "versions", _newer, "newer version of Hatrack", "revision 0099")
-fault("a shared database without shared files", "versions", lambda at: _project(at, database="postgresql://db/team"), "blobs that they reach too")
+fault(
+    "a shared database without shared files",
+    "versions",
+    lambda at: _project(at, database="postgresql://db/team"),
+    "blobs that they reach too",
+)
 fault(
     "a password in the config",
     "versions",

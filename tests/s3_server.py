@@ -21,7 +21,7 @@ __all__ = ["s3_server"]
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    buckets: dict[str, dict[str, tuple[bytes, float]]]
+    buckets: dict[str, dict[str, tuple[bytes, float, str]]]
     parts: dict[str, dict[int, bytes]]
 
     def log_message(self, *args: Any) -> None:
@@ -54,19 +54,19 @@ class _Handler(BaseHTTPRequestHandler):
             return self._list(bucket, objects, query.get("prefix", ""), query.get("delimiter", ""))
         if key not in objects:
             return self._fault(404, "NoSuchKey")
-        body, written = objects[key]
-        return self._say(200, body, etag=f'"{hashlib.md5(body).hexdigest()}"', last_modified=formatdate(written, usegmt=True))
+        body, written, tag = objects[key]
+        return self._say(200, body, etag=f'"{tag}"', last_modified=formatdate(written, usegmt=True))
 
     do_GET = do_HEAD = _object
 
-    def _list(self, bucket: str, objects: dict[str, tuple[bytes, float]], prefix: str, delimiter: str) -> None:
+    def _list(self, bucket: str, objects: dict[str, tuple[bytes, float, str]], prefix: str, delimiter: str) -> None:
         import datetime
 
         assert not delimiter
         rows = "".join(
             f"<Contents><Key>{escape(key)}</Key><LastModified>{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%dT%H:%M:%S.000Z}"
-            f"</LastModified><ETag>&quot;{hashlib.md5(body).hexdigest()}&quot;</ETag><Size>{len(body)}</Size></Contents>"
-            for key, (body, at) in sorted(objects.items())
+            f"</LastModified><ETag>&quot;{tag}&quot;</ETag><Size>{len(body)}</Size></Contents>"
+            for key, (body, at, tag) in sorted(objects.items())
             if key.startswith(prefix)
         )
         self._say(200, f"<ListBucketResult><Name>{bucket}</Name><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>".encode())
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "uploadId" in query:
             self.parts[query["uploadId"]][int(query["partNumber"])] = body
         else:
-            self.buckets[bucket][key] = (body, time.time())
+            self.buckets[bucket][key] = (body, time.time(), hashlib.md5(body).hexdigest())
         return self._say(200, etag=f'"{hashlib.md5(body).hexdigest()}"')
 
     def do_POST(self) -> None:
@@ -100,10 +100,10 @@ class _Handler(BaseHTTPRequestHandler):
             number = str(len(self.parts) + 1)
             self.parts[number] = {}
             return self._say(200, f"<InitiateMultipartUploadResult><UploadId>{number}</UploadId></InitiateMultipartUploadResult>".encode())
-        whole = b"".join(part for _, part in sorted(self.parts.pop(query["uploadId"]).items()))
-        self.buckets[bucket][key] = (whole, time.time())
-        tag = hashlib.md5(whole).hexdigest()
-        return self._say(200, f'<CompleteMultipartUploadResult><ETag>"{tag}-2"</ETag></CompleteMultipartUploadResult>'.encode())
+        parts = [part for _, part in sorted(self.parts.pop(query["uploadId"]).items())]
+        tag = f"{hashlib.md5(b''.join(hashlib.md5(part).digest() for part in parts)).hexdigest()}-{len(parts)}"
+        self.buckets[bucket][key] = (b"".join(parts), time.time(), tag)
+        return self._say(200, f'<CompleteMultipartUploadResult><ETag>"{tag}"</ETag></CompleteMultipartUploadResult>'.encode())
 
     def do_DELETE(self) -> None:
         bucket, key, _, _ = self._asked()

@@ -28,7 +28,7 @@ from hatrack.registry.migrate import upgrade
 from hatrack.registry.place import own_place
 from s3_server import s3_server
 
-__all__ = ["bucket", "cut_off", "new_database", "s3_address", "shared_project", "write_config"]
+__all__ = ["bucket", "cut_off", "new_database", "s3_address", "shared_project", "spoil_object", "write_config"]
 
 
 @functools.cache
@@ -85,6 +85,23 @@ def bucket() -> str:
     name = f"b{uuid.uuid4().hex}"
     httpx.put(f"{s3_address()}/{name}").raise_for_status()
     return name
+
+
+def spoil_object(blobs: str, digest: str, content: bytes | None) -> None:
+    """Put other bytes under the name of a blob in a bucket, or remove it, past the store."""
+    from obstore.store import S3Store
+
+    name, _, prefix = blobs.removeprefix("s3://").partition("/")
+    store = S3Store(
+        name,
+        prefix=prefix or None,
+        endpoint=s3_address(),
+        region="us-east-1",
+        virtual_hosted_style_request=False,
+        client_options={"allow_http": True},
+    )
+    key = f"{digest[:2]}/{digest}"
+    store.delete([key]) if content is None else store.put(key, content)
 
 
 def write_config(root: Path, **registry: Any) -> Path:

@@ -187,7 +187,12 @@ def test_everything_in_a_fragment_is_escaped():
     evil = '"><script>alert(1)</script>'
     shown = [
         _fragment("who.html", choices=[Choice(evil, evil, (Choice(evil, evil), Choice(evil, evil)))], kind="causal"),
-        _fragment("adapters.html", rows=[VersionRow(evil, evil, evil, (evil,), evil, evil, evil, (evil,), "resident")], watched=False, administers=True),
+        _fragment(
+            "adapters.html",
+            rows=[VersionRow(evil, evil, evil, (evil,), evil, evil, evil, (evil,), "resident")],
+            watched=False,
+            administers=True,
+        ),
         _fragment("trial.html", attributes=[evil], tenant=evil),
         _fragment("decision.html", decision=Decision(None, evil, evil, (ContentScore(evil, 0.1, 0.2),))),
     ]

@@ -7,14 +7,13 @@ import os
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import URL
 
 from hatrack.core.errors import AdapterBroken
 from hatrack.registry.blobs.base import BLOB_STORES, open_blobs
 from hatrack.registry.place import Place
-from shared_places import bucket, s3_address
+from shared_places import bucket, s3_address, spoil_object
 
 
 @pytest.fixture(params=BLOB_STORES.names())
@@ -35,8 +34,7 @@ def spoil(place, digest, content):
         path = Path(place.blobs) / digest[:2] / digest
         path.unlink() if content is None else path.write_bytes(content)
         return
-    url = f"{place.endpoint}/{place.blobs.removeprefix('s3://')}/{digest[:2]}/{digest}"
-    (httpx.delete(url) if content is None else httpx.put(url, content=content)).raise_for_status()
+    spoil_object(place.blobs, digest, content)
 
 
 def file_of(tmp_path, content, name="file"):

@@ -68,7 +68,10 @@ def test_a_line_is_part_of_the_change_it_is_about(registry, tmp_path, monkeypatc
 def test_the_log_of_a_file_can_be_added_to_and_nothing_else(registry, tmp_path):
     added(registry, tmp_path / "a")
     for words in ("UPDATE events SET actor = 'nobody'", "DELETE FROM events"):
-        with sqlite3.connect(tmp_path / ".hatrack" / "registry.db") as connection, pytest.raises(sqlite3.IntegrityError, match="only be added"):
+        with (
+            sqlite3.connect(tmp_path / ".hatrack" / "registry.db") as connection,
+            pytest.raises(sqlite3.IntegrityError, match="only be added"),
+        ):
             connection.execute(words)
 
 

@@ -182,7 +182,8 @@ def test_processes_that_open_an_old_registry_at_once_upgrade_it_once(tmp_path):
     root.mkdir()
     fill(own_place(Project(root)), "sqlite", [added(Registry(Project(tmp_path / "made")), tmp_path / name, weights=name) for name in "ab"])
     openers = [
-        subprocess.Popen([sys.executable, "-c", OPENER, str(root)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", OPENER, str(root)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(3)
     ]
     for opener in openers:
         assert opener.stdout.readline() == "ready\n"

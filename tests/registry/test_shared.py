@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
@@ -18,7 +17,7 @@ from hatrack.registry.care import collect, named_blobs, verify
 from hatrack.registry.promote import promote, rollback
 from hatrack.registry.store import Registry
 from made_versions import added, draft, report
-from shared_places import bucket, cut_off, new_database, s3_address, shared_project, write_config
+from shared_places import bucket, cut_off, new_database, s3_address, shared_project, spoil_object, write_config
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -38,10 +37,6 @@ def same_place(root, other):
     other.mkdir()
     shutil.copyfile(root / "hatrack.yaml", other / "hatrack.yaml")
     return Registry(Project(other))
-
-
-def object_of(root, registry, digest):
-    return f"{s3_address()}/{registry.place.blobs.removeprefix('s3://')}/{digest[:2]}/{digest}"
 
 
 def test_what_one_machine_registers_the_other_has(root, registry, tmp_path):
@@ -206,13 +201,13 @@ def test_a_database_that_never_answered_is_an_error(tmp_path):
 def test_a_file_that_the_bucket_lost_or_changed_is_named_and_nothing_of_it_is_used(root, registry, tmp_path):
     manifest = added(registry, tmp_path / "a")
     digest = manifest.files["adapter_model.safetensors"]
-    httpx.put(object_of(root, registry, digest), content=b"x").raise_for_status()
+    spoil_object(registry.place.blobs, digest, b"x")
     fresh = same_place(root, tmp_path / "other")
     with pytest.raises(AdapterBroken, match="other bytes") as refused:
         fresh.folder(manifest)
     assert digest in refused.value.given
     assert [fault.wrong.split(":")[0] for fault in verify(registry).faults] == ["it holds other bytes"]
-    httpx.delete(object_of(root, registry, digest)).raise_for_status()
+    spoil_object(registry.place.blobs, digest, None)
     with pytest.raises(AdapterBroken, match="missing from the registry"):
         fresh.folder(manifest)
     assert [fault.wrong for fault in verify(registry).faults] == ["it is missing"]

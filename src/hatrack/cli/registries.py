@@ -38,7 +38,9 @@ def log_table(events: Sequence[Event]) -> Table:
     table = _table("when", "who", "what", "version", "before", "why")
     for event in events:
         version = f"{event.name}@{event.version}" if event.name else ""
-        table.add_row(event.created[:19].replace("T", " "), event.actor or "not recorded", event.action, version, event.previous or "", event.reason)
+        table.add_row(
+            event.created[:19].replace("T", " "), event.actor or "not recorded", event.action, version, event.previous or "", event.reason
+        )
     return table
 
 
@@ -53,7 +55,9 @@ def fault_table(faults: Sequence[Fault]) -> Table:
 def moved_line(moved: Moved) -> str:
     """One version that went from one registry into another."""
     here, there = f"{moved.source.name}@{moved.source.version}", f"{moved.target.name}@{moved.target.version}"
-    with_it = f"{moved.reports} reports, {moved.attachments} other records" if moved.reports or moved.attachments else "nothing new about it"
+    with_it = (
+        f"{moved.reports} reports, {moved.attachments} other records" if moved.reports or moved.attachments else "nothing new about it"
+    )
     if moved.source.version != moved.target.version:
         return f"{here} is called {there} there ({with_it})"
     return f"{here} ({with_it})" if moved.new else f"{here} was there already ({with_it})"

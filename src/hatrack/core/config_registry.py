@@ -16,15 +16,14 @@ __all__ = ["RegistryPlace", "RegistrySettings"]
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-def _database(url: str) -> str:
+def _check_database(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("postgresql", "sqlite"):
         raise ValueError("the database is a URL: postgresql://USER@HOST/DATABASE, or sqlite:///FILE from the project's folder")
-    if parts.password:
-        raise ValueError("a password does not belong into a file; libpq finds it in PGPASSWORD or ~/.pgpass")
+    if parts.password or "password=" in parts.query:
+        raise ValueError("database: a password does not belong into a file; libpq finds it in PGPASSWORD or ~/.pgpass")
     if parts.scheme == "sqlite" and (parts.netloc or not parts.path.strip("/")):
         raise ValueError("sqlite:///FILE is from the project's folder, sqlite:////FILE absolute")
-    return url
 
 
 def _blobs(place: str) -> str:
@@ -46,7 +45,7 @@ def _endpoint(url: str) -> str:
 class RegistryPlace(Strict):
     """Where a registry is."""
 
-    database: Annotated[str, AfterValidator(_database)] | None = Field(
+    database: str | None = Field(
         None, description="postgresql://USER@HOST/DATABASE or sqlite:///FILE; null: a SQLite file of this project alone."
     )
     blobs: Annotated[str, AfterValidator(_blobs)] | None = Field(
@@ -64,6 +63,8 @@ class RegistryPlace(Strict):
 
     @model_validator(mode="after")
     def _both_are_shared(self) -> RegistryPlace:
+        if self.database is not None:
+            _check_database(self.database)  # not by a validator of the key: a fault there would show what was given, and a password in it
         if self.database and self.database.startswith("postgresql") and not self.blobs:
             raise ValueError("a database that others use needs blobs that they reach too: blobs: s3://BUCKET/PREFIX, or a folder of all")
         return self

@@ -43,8 +43,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Collected:
-    """Blobs that were removed, or would be. ``young``: unnamed ones that are left because they may belong to a registration
-    that is still going on."""
+    """Blobs that were removed, or would be. ``young``: unnamed ones that are left, a registration may be about to name them."""
 
     removed: tuple[Blob, ...]
     young: int

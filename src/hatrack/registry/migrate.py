@@ -35,11 +35,12 @@ def make_ready(database: Database) -> None:
         return
     _must_not_be_newer(database, found)
     if database.place.shared:
+        when = ", when everybody who uses it has this version" if found else ""
         raise SchemaMismatch(
             "the registry was last used by an older version of Hatrack" if found else "there is no registry in this database yet",
             given=f"{database.place.shown}: " + (f"tables of revision {found}" if found else "no tables"),
             allowed=f"tables of revision {CURRENT}",
-            fix="run `hatrack registry upgrade`, when everybody who uses it has this version" if found else "run `hatrack registry upgrade`",
+            fix=f"run `hatrack registry upgrade`{when}",
         )
     upgrade(database)
 

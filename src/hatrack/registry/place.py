@@ -68,7 +68,9 @@ def remote_place(project: Project, name: str | None) -> Place:
             "hatrack.yaml names no such registry" if name else "say which registry is meant",
             given=name or "no name",
             allowed=", ".join(remotes) or "none: registry.remotes is empty",
-            fix=f"did you mean {near[0]}?" if near else "add it: registry: {remotes: {team: {database: postgresql://..., blobs: s3://...}}}",
+            fix=f"did you mean {near[0]}?"
+            if near
+            else "add it: registry: {remotes: {team: {database: postgresql://..., blobs: s3://...}}}",
         )
     return _place(project, remotes[name])
 

@@ -51,7 +51,7 @@ def push(
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
-    _move(_opened(project), _remote(project, to), references or [], f"pushed from {{}}{_because(why)}", json)
+    _move(_opened(project), _remote(project, to), references or [], "pushed from", why, json)
 
 
 def pull(
@@ -61,7 +61,7 @@ def pull(
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
-    _move(_remote(project, source), _opened(project), references or [], f"pulled from {{}}{_because(why)}", json)
+    _move(_remote(project, source), _opened(project), references or [], "pulled from", why, json)
 
 
 def verify(project: ProjectOption = Path("."), json: JsonOption = False) -> None:
@@ -79,7 +79,9 @@ def verify(project: ProjectOption = Path("."), json: JsonOption = False) -> None
     if json:
         print_json(asdict(found))
     else:
-        result_console().print(f"{found.versions} versions, {found.blobs} files, {found.size:,} bytes; {found.unnamed} files that no version names")
+        result_console().print(
+            f"{found.versions} versions, {found.blobs} files, {found.size:,} bytes; {found.unnamed} files that no version names"
+        )
         result_console().print(fault_table(found.faults) if found.faults else "every file is what it was recorded as")
     if found.faults:
         raise typer.Exit(1)
@@ -190,17 +192,14 @@ def _remote(project: Path, name: str | None) -> Registry:
     return Registry(at, remote_place(at, name))
 
 
-def _because(why: str) -> str:
-    return f": {why.strip()}" if why.strip() else ""
-
-
-def _move(source: Registry, target: Registry, references: list[str], why: str, json: bool) -> None:
+def _move(source: Registry, target: Registry, references: list[str], done: str, why: str, json: bool) -> None:
     from hatrack.cli.registries import moved_as_dict, moved_line
     from hatrack.registry.exchange import chosen, copy_version
 
+    reason = f"{done} {source.place.shown}" + (f": {why.strip()}" if why.strip() else "")
     moved = []
     for manifest in chosen(source, references):
-        moved.append(copy_version(source, target, manifest, why.format(source.place.shown)))
+        moved.append(copy_version(source, target, manifest, reason))
         if not json:
             result_console().print(moved_line(moved[-1]))
     if json:

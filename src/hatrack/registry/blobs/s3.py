@@ -26,6 +26,7 @@ from hatrack.registry.place import Place
 __all__ = ["S3Blobs"]
 
 _PIECE = 1 << 20  # bytes
+_PART = 5 << 20  # bytes: larger files are sent in parts of this size
 _KEY = re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})")
 _AT_ONCE = 1000  # the most keys that S3 removes in one request
 _WAITS = {"connect_timeout": "5s", "read_timeout": "60s", "timeout": "3600s"}  # read: without a byte; timeout: one whole file
@@ -69,7 +70,7 @@ class S3Blobs:
         digest = sha256_file(source)
         with self._errors():
             if not self._holds(digest, source):
-                self._store.put(_key(digest), source)
+                self._store.put(_key(digest), source, chunk_size=_PART)
         return digest
 
     def has(self, digest: str) -> bool:
@@ -125,12 +126,9 @@ class S3Blobs:
         return found
 
     def _holds(self, digest: str, source: Path) -> bool:
-        """Whether the bucket holds these very bytes, as far as it says so: the tag of what was sent in one piece is its MD5."""
+        """Whether the bucket holds these very bytes, as far as it says so; if it says another thing, they are sent again."""
         found = self._head(digest)
-        if found is None or found["size"] != source.stat().st_size:
-            return False
-        with source.open("rb") as stream:
-            return str(found["e_tag"]).strip('"') == hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return found is not None and found["size"] == source.stat().st_size and str(found["e_tag"]).strip('"') == _tag(source)
 
     def _bucket_is_there(self) -> None:
         """A bucket that does not exist answers like an object that does not: tell them apart before one is said to be lost."""
@@ -140,15 +138,26 @@ class S3Blobs:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except self._faults.BaseError as error:
+        except (self._faults.BaseError, FileNotFoundError, PermissionError) as error:  # of a bucket: no file of this machine is opened here
             text = " ".join(str(error).split("\n\nDebug source:")[0].split())
-            keys = isinstance(error, self._faults.PermissionDeniedError | self._faults.UnauthenticatedError)
+            keys = isinstance(error, self._faults.PermissionDeniedError | self._faults.UnauthenticatedError | PermissionError)
             raise RegistryUnreachable(
                 "the bucket refuses" if keys else "the bucket of the registry does not answer, or is not there",
                 given=f"{self._url}: {text[:400]}",
                 allowed="a bucket that may be read and written with the keys in the environment",
                 fix="look at registry.blobs and registry.endpoint, and at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             ) from error
+
+
+def _tag(source: Path) -> str:
+    """The tag that S3 gives a file: its MD5, or, where it was sent in parts, that of the parts' MD5s and their number."""
+    parts = []
+    with source.open("rb") as stream:
+        while part := stream.read(_PART):
+            parts.append(hashlib.md5(part, usedforsecurity=False).digest())
+    if len(parts) < 2:
+        return (parts[0] if parts else hashlib.md5(usedforsecurity=False).digest()).hex()
+    return f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def _key(digest: str) -> str:
