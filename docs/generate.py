@@ -21,6 +21,7 @@ from hatrack.core.config_knowledge import ChunkSettings, Collection, KnowledgeSe
 from hatrack.core.config_prepare import CleanRules, DocumentTasks, DuplicateRules, PiiPolicy, PrepareSettings
 from hatrack.core.config_price import Budget, Price
 from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_registry import RegistryPlace, RegistrySettings
 from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
 from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
@@ -78,6 +79,8 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("tables.NAME.features", TableFeature),
     ("gate", GateRules),
     ("safety", SafetySettings),
+    ("registry", RegistrySettings),
+    ("registry.remotes.NAME", RegistryPlace),
     ("watch", WatchSettings),
     ("watch.schedules", Schedule),
     ("watch.alerts", AlertSettings),

@@ -23,6 +23,7 @@ import error_cases_hosted  # noqa: F401  # and this
 import error_cases_knowledge  # noqa: F401  # and this
 import error_cases_models  # noqa: F401  # and this
 import error_cases_proof  # noqa: F401  # as above
+import error_cases_registry  # noqa: F401  # and this
 import error_cases_route  # noqa: F401  # as above
 import error_cases_serve  # noqa: F401  # as above
 import error_cases_tables  # noqa: F401  # as above

@@ -140,6 +140,8 @@ def test_there_are_plug_in_tables_to_check():
         "embedder",
         "store",
         "approach",
+        "blob_store",
+        "version_export",
     } <= set(plug_in_tables())
 
 

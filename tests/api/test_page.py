@@ -102,6 +102,7 @@ def test_a_key_sees_what_it_may_use_and_figures_only_if_it_may_watch(guarded, as
     assert [box["value"] for box in Elements(who)("input")] == ["legal"]
     assert re.findall(r'<th scope="row">(.*?)</th>', adapters) == ["legal"]
     assert "evictions" not in adapters
+    assert "<button" not in adapters, "who may use an adapter may not promote it"
     assert "tenant of your key: legal" in trial
     who, adapters, _ = texts("owner")
     assert [box["value"] for box in Elements(who)("input")] == ["base", "a", "b", "legal"]
@@ -131,6 +132,27 @@ def test_versions_aliases_and_scores_are_shown(tmp_path, tiny_causal):
     assert "+0.200 (+0.100 to +0.300)" in adapters
     assert adapters.count("not evaluated") == 1
     assert adapters.count("champion") == 1
+
+
+def test_lineage_is_shown_and_who_may_administer_can_promote_and_roll_back(tmp_path, tiny_causal):
+    from served_adapters import plant, project_of
+
+    root = project_of(tmp_path, tiny_causal)
+    registry = Registry(Project(root))
+    first, second = plant(root, tiny_causal, "a", 1), plant(root, tiny_causal, "a", 2)
+    registry.add_report(first, report(first, metric="token_f1"))
+    with running(root) as server, server.client() as client:
+        shown = client.get("/web/adapters").text
+        assert "after 1.0.0" in shown
+        buttons = {one["id"]: one["hx-post"] for one in Elements(shown)("button")}
+        assert set(buttons) == {f"promote-{first.digest[:12]}", f"promote-{second.digest[:12]}"}
+        refused = client.post("/" + buttons[f"promote-{second.digest[:12]}"])
+        assert (refused.status_code, "never evaluated" in refused.text) == (409, True)
+        assert client.post("/" + buttons[f"promote-{first.digest[:12]}"]).status_code == 200
+        back = {one["id"]: one["hx-post"] for one in Elements(client.get("/web/adapters").text)("button")}
+        assert back[f"back-{first.digest[:12]}"] == "admin/adapters/a/rollback"
+        assert client.post("/admin/adapters/a/rollback").status_code == 409
+    assert registry.aliases("a") == {"champion": "1.0.0"}
 
 
 def test_the_router_trial_says_who_would_answer_and_why(planted, served, tmp_path):
@@ -165,7 +187,12 @@ def test_everything_in_a_fragment_is_escaped():
     evil = '"><script>alert(1)</script>'
     shown = [
         _fragment("who.html", choices=[Choice(evil, evil, (Choice(evil, evil), Choice(evil, evil)))], kind="causal"),
-        _fragment("adapters.html", rows=[VersionRow(evil, evil, evil, (evil,), evil, evil, evil, "resident")], watched=False),
+        _fragment(
+            "adapters.html",
+            rows=[VersionRow(evil, evil, evil, (evil,), evil, evil, evil, (evil,), "resident")],
+            watched=False,
+            administers=True,
+        ),
         _fragment("trial.html", attributes=[evil], tenant=evil),
         _fragment("decision.html", decision=Decision(None, evil, evil, (ContentScore(evil, 0.1, 0.2),))),
     ]

@@ -148,8 +148,6 @@ def test_a_missing_blob_is_refused(registry, tmp_path):
 def test_a_damaged_copy_outside_the_blobs_is_made_anew(registry, tmp_path):
     manifest = added(registry, tmp_path / "a")
     (registry.folder(manifest) / "adapter_model.safetensors").write_text("x")
-    with pytest.raises(AdapterBroken):
-        registry.folder(manifest)
     assert (registry.folder(manifest) / "adapter_model.safetensors").read_text() == "w"
 
 

@@ -89,11 +89,11 @@ class ContentIndex:
             champion = self._registry.aliases(name).get(CHAMPION)
             newest_first = [versions[champion]] if champion else []
             newest_first += reversed(versions.values())
-            path = next((attached[manifest.digest] for manifest in newest_first if manifest.digest in attached), None)
-            if path is None:
+            learned = next((manifest.digest for manifest in newest_first if manifest.digest in attached), None)
+            if learned is None:
                 continue
             try:
-                profile = ContentProfile.load(path)
+                profile = ContentProfile.load(attached[learned])
             except AdapterBroken as error:
                 _log.warning("%s is not found by content: %s", name, error)
                 continue

@@ -25,6 +25,7 @@ from hatrack.core.errors import (
     PromotionRefused,
     ProviderError,
     ProviderUnreachable,
+    RegistryUnreachable,
     RequestError,
     StoreUnreachable,
     TemplateError,
@@ -75,6 +76,7 @@ _STATUS: tuple[tuple[type[HatrackError], int, str], ...] = (
     (TemplateError, 400, "invalid_messages"),
     (RequestError, 400, "invalid_request"),
     (PromotionRefused, 409, "promotion_refused"),
+    (RegistryUnreachable, 503, "registry_unreachable"),
     (HatrackError, 500, "server_fault"),
 )
 _PARAMS: tuple[tuple[type[HatrackError], str], ...] = ((AdapterError, "model"), (KnowledgeError, "knowledge"))

@@ -40,6 +40,7 @@ COMMANDS = {
     "promote": "Make a version the champion, if its evaluation allows it.",
     "rollback": "Give the title back to the champion before.",
     "versions": "List adapters and their versions.",
+    "registry": "Share versions: log, push, pull, verify, clear away, upgrade, export.",
     "diff": "Show what differs between two versions.",
     "merge": "Make one adapter of several, and measure it on the rows of each.",
     "shrink": "Make a fully tuned version smaller at a known error, and measure it anew.",

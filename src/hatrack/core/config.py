@@ -15,6 +15,7 @@ from hatrack.core.config_knowledge import KnowledgeSettings, RagSettings
 from hatrack.core.config_prepare import PrepareSettings
 from hatrack.core.config_price import Budget
 from hatrack.core.config_provider import ProviderSettings
+from hatrack.core.config_registry import RegistrySettings
 from hatrack.core.config_route import Route, RoutingSettings, overlaps
 from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
@@ -245,6 +246,7 @@ class ProjectConfig(Strict):
     gate: GateRules = Field(GateRules(), description="What promote asks for.")
     knowledge: KnowledgeSettings = Field(KnowledgeSettings(), description="Documents that answers are taken from.")
     guard: GuardRules = Field(GuardRules(), description="Rules while the base, or an adapter without its own, is used.")
+    registry: RegistrySettings = Field(RegistrySettings(), description="Where versions are kept; shared by a team, if you say so.")
     watch: WatchSettings = Field(WatchSettings(), description="What is looked at while adapters are in use.")
     safety: SafetySettings = Field(SafetySettings(), description="What `hatrack redteam` asks.")
     hosted: dict[str, HostedModel] = Field({}, description="Models that others host, by a name of yours.")

@@ -37,6 +37,8 @@ HatrackError                      a fault with: what, given, allowed, fix
 │   └── Busy                      too many are waiting; says when to come back
 ├── EngineError                   an engine outside this process is away, refuses, or fails
 ├── StorageError                  disk full, folder not writable
+│   └── RegistryUnreachable       the shared database or bucket does not answer, or refuses
+├── SchemaMismatch                the registry's tables are those of another version of Hatrack
 └── MissingExtra                  an optional dependency is not installed
 """
 
@@ -72,9 +74,11 @@ __all__ = [
     "PromotionRefused",
     "ProviderError",
     "ProviderUnreachable",
+    "RegistryUnreachable",
     "RequestError",
     "RowErrors",
     "RunInUse",
+    "SchemaMismatch",
     "StorageError",
     "StoreUnreachable",
     "TargetsNotFound",
@@ -294,6 +298,14 @@ class EngineError(HatrackError):
 
 class StorageError(HatrackError):
     """The disk refused: full, read-only, or not permitted."""
+
+
+class RegistryUnreachable(StorageError):
+    """The database or the bucket of a shared registry does not answer, or refuses. What is not confirmed did not happen."""
+
+
+class SchemaMismatch(HatrackError):
+    """The registry's tables are those of an older Hatrack, and others use them too, or of a newer one."""
 
 
 class MissingExtra(HatrackError, ImportError):

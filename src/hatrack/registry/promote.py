@@ -11,20 +11,25 @@ from hatrack.registry.store import CHAMPION, Registry
 __all__ = ["check_promotion", "promote", "rollback"]
 
 
-def promote(registry: Registry, reference: str, *, override: str = "", rules: GateRules | None = None) -> Manifest:
+def promote(registry: Registry, reference: str, *, override: str = "", rules: GateRules | None = None, actor: str = "") -> Manifest:
     """Make a version the champion of its adapter.
+
+    What it is judged by cannot change between the judgement and the move: both are one change of the registry.
 
     Args:
         reference: ``legal@1.2.0``; without a version, the newest.
         override: a reason to promote without a passing report; it is recorded.
         rules: the gate as it is now: the report is judged by it again, and the checks that it names are asked for.
+        actor: who does it, for the log; default: user and machine of this process.
 
     Raises:
         AdapterNotFound: no such version.
         PromotionRefused: no report, a report of other weights, or one that did not pass.
+        RegistryUnreachable: a shared registry does not answer; nothing moved, unless the message says that this is not known.
     """
-    manifest, reason = check_promotion(registry, reference, override=override, rules=rules)
-    registry.move_alias(manifest, CHAMPION, "promote with override" if override.strip() else "promote", reason)
+    with registry.exclusive():
+        manifest, reason = check_promotion(registry, reference, override=override, rules=rules)
+        registry.move_alias(manifest, CHAMPION, "promote with override" if override.strip() else "promote", reason, actor)
     return manifest
 
 
@@ -66,28 +71,34 @@ def _hold_against(registry: Registry, manifest: Manifest, rules: GateRules | Non
         )
 
 
-def rollback(registry: Registry, name: str) -> Manifest:
-    """Give the title back to the champion before the present one.
+def rollback(registry: Registry, name: str, *, why: str = "", actor: str = "") -> Manifest:
+    """Give the title back to the champion before the present one that is still there.
+
+    Args:
+        why: a reason for the log. actor: as in ``promote``.
 
     Raises:
         AdapterNotFound: no such adapter.
         PromotionRefused: there was no champion before.
     """
-    registry.versions(name)
-    # Walk back along the promotions: two rollbacks in a row go back twice, not to and fro.
-    stack: list[str] = []
-    for move in registry.history(name):
-        if move.action == "rollback":
-            stack.pop()
-        elif not stack or stack[-1] != move.version:
-            stack.append(move.version)
-    if len(stack) < 2:
-        raise PromotionRefused(
-            f"{name} has no champion to go back to",
-            given=", then ".join(stack) or "never promoted",
-            allowed="an adapter that was promoted at least twice",
-            fix=f"run `hatrack versions {name}`, then `hatrack promote {name}@VERSION`",
-        )
-    manifest = registry.resolve(f"{name}@{stack[-2]}")
-    registry.move_alias(manifest, CHAMPION, "rollback", f"back from {stack[-1]}")
-    return manifest
+    with registry.exclusive():
+        there = {manifest.version: manifest for manifest in registry.versions(name)}
+        # Walk back along the promotions: two rollbacks in a row go back twice, not to and fro.
+        stack: list[str] = []
+        for move in registry.history(name):
+            if move.action == "rollback":
+                while stack and stack[-1] != move.version:
+                    stack.pop()
+            elif not stack or stack[-1] != move.version:
+                stack.append(move.version)
+        before = next((version for version in reversed(stack[:-1]) if version in there), None)
+        if before is None:
+            raise PromotionRefused(
+                f"{name} has no champion to go back to",
+                given=", then ".join(stack) or "never promoted",
+                allowed="an adapter that was promoted at least twice",
+                fix=f"run `hatrack versions {name}`, then `hatrack promote {name}@VERSION`",
+            )
+        reason = f"back from {stack[-1]}" + (f": {why.strip()}" if why.strip() else "")
+        registry.move_alias(there[before], CHAMPION, "rollback", reason, actor)
+    return there[before]

@@ -1,11 +1,11 @@
-"""The registry's tables. SQLite by default; nothing here is particular to it."""
+"""The registry's tables, as the newest migration leaves them. SQLite by default; nothing here is particular to it."""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["AliasRow", "AttachmentRow", "Base", "EventRow", "ReportRow", "VersionRow"]
+__all__ = ["AliasRow", "AttachmentRow", "Base", "EventRow", "ReportRow", "StateRow", "VersionRow"]
 
 
 class Base(DeclarativeBase):
@@ -58,7 +58,10 @@ class AttachmentRow(Base):
 
 
 class EventRow(Base):
-    """Every move of an alias: what, when, why."""
+    """The log: who did what, when, and why. Triggers refuse to change or delete a line.
+
+    ``name`` and ``version`` are empty where a line is about the registry as a whole.
+    """
 
     __tablename__ = "events"
 
@@ -69,3 +72,14 @@ class EventRow(Base):
     previous: Mapped[str | None] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(Text)
     created: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(128), server_default="")
+    digest: Mapped[str | None] = mapped_column(String(64))
+
+
+class StateRow(Base):
+    """One row that every change counts itself in first: changes wait for each other here, and readers see that one was made."""
+
+    __tablename__ = "state"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    changes: Mapped[int] = mapped_column(BigInteger)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +73,7 @@ class ModelService:
         self._cards: dict[str, AdapterCard] = {}
         self._mixed: dict[str, bool] = {}
         self._stamp: object = None
-        self._precision: tuple[object, dict[str, Path]] | None = None
+        self._precision: tuple[object, Mapping[str, Path]] | None = None
 
     def start(self) -> None:
         """Load the base and begin to answer."""

@@ -67,9 +67,9 @@ async def promote_version(reference: str, context: InContext, trace: InTrace, bo
 
 
 @router.post("/{name}/rollback", summary="Give the title back to the champion before")
-async def roll_back(name: str, context: InContext) -> Response:
+async def roll_back(name: str, context: InContext, trace: InTrace) -> Response:
     """409 where there was none."""
-    return await run_in_threadpool(_rollback, context, name)
+    return await run_in_threadpool(_rollback, context, trace, name)
 
 
 def _load(context: Context, reference: str) -> JSONResponse:
@@ -117,13 +117,16 @@ def _unpin(context: Context, reference: str) -> JSONResponse:
 
 
 def _promote(context: Context, trace: Trace, reference: str, override: str) -> JSONResponse:
-    by = f" (by key {trace.caller.name})" if trace.caller.name else ""
-    reason = f"{override.strip()}{by}" if override.strip() else ""
-    return _done(promote(context.service.registry, reference, override=reason, rules=context.service.config.gate), "champion")
+    registry, rules = context.service.registry, context.service.config.gate
+    return _done(promote(registry, reference, override=override, rules=rules, actor=_who(trace)), "champion")
 
 
-def _rollback(context: Context, name: str) -> JSONResponse:
-    return _done(rollback(context.service.registry, name), "champion")
+def _rollback(context: Context, trace: Trace, name: str) -> JSONResponse:
+    return _done(rollback(context.service.registry, name, actor=_who(trace)), "champion")
+
+
+def _who(trace: Trace) -> str:
+    return f"key {trace.caller.name}" if trace.caller.name else ""
 
 
 def _slots(context: Context, manifest: Manifest) -> ServingEngine:

@@ -66,6 +66,11 @@ at("forget").addEventListener("click", () => askForKey(""));
 
 document.body.addEventListener("htmx:configRequest", (event) => Object.assign(event.detail.headers, authorization()));
 document.body.addEventListener("htmx:beforeRequest", (event) => event.detail.elt.id === "route" && tell(""));
+document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!detail.successful || !detail.elt.classList.contains("title")) return;
+  tell("");
+  htmx.trigger(document.body, "renew"); // who is champion is shown at once
+});
 document.body.addEventListener("htmx:sendError", () => tell(UNREACHABLE));
 document.body.addEventListener("htmx:responseError", ({ detail }) =>
   refused(detail.xhr.status, detail.xhr.responseText, detail.requestConfig.headers.Authorization));

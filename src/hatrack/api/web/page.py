@@ -45,7 +45,7 @@ async def who(context: InContext, trace: InTrace) -> Response:
 async def adapters(context: InContext, trace: InTrace) -> Response:
     """State, scores and figures."""
     found = await run_in_threadpool(lambda: list(rows(context, trace.caller)))
-    return _fragment("adapters.html", rows=found, watched=trace.caller.may_watch)
+    return _fragment("adapters.html", rows=found, watched=trace.caller.may_watch, administers=trace.caller.may_administer)
 
 
 @router.get("/web/trial", summary="What a trial of the router may say", response_class=HTMLResponse)

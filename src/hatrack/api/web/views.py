@@ -33,7 +33,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class VersionRow:
-    """One line of the list. ``totals`` and what runs now are None where the caller's key may not watch."""
+    """One line of the list. ``totals`` and what runs now are None where the caller's key may not watch.
+
+    ``lineage``: which version it came after, and which it was made from.
+    """
 
     adapter: str
     version: str
@@ -42,6 +45,7 @@ class VersionRow:
     about: str = ""
     score: str = ""
     gain: str = ""
+    lineage: tuple[str, ...] = ()
     state: str = "resident"
     pinned: bool = False
     now: AdapterState | None = None
@@ -71,7 +75,9 @@ def rows(context: Context, caller: Caller) -> Iterator[VersionRow]:
     if caller.may_use(BASE):
         used = totals.get((BASE, ""), Totals()) if totals is not None else None
         yield VersionRow(BASE, "", fingerprint[:12], about=context.service.config.base, totals=used)
-    for state in context.service.states():
+    states = context.service.states()
+    known = {state.manifest.digest: state.manifest for state in states if caller.may_use(state.manifest.name)}
+    for state in states:
         manifest = state.manifest
         if not caller.may_use(manifest.name):
             continue
@@ -85,6 +91,7 @@ def rows(context: Context, caller: Caller) -> Iterator[VersionRow]:
             _kind(manifest),
             score=f"{report.metric} {report.system('adapter').scores[report.metric].value:.3f}" if report else "",
             gain=f"{gain.difference:+.3f} ({gain.interval.low:+.3f} to {gain.interval.high:+.3f})" if gain else "",
+            lineage=_lineage(manifest, known),
             state=state.state,
             pinned=state.pinned,
             now=state if totals is not None else None,
@@ -105,6 +112,14 @@ def wanted(context: Context, caller: Caller, seen: dict[str, str]) -> Wanted:
     everybody = (*context.service.registry.names(), BASE)
     allowed = None if "use:*" in caller.scopes else [name for name in everybody if caller.may_use(name)]
     return Wanted(AUTO, caller.tenant, allowed, seen)
+
+
+def _lineage(manifest: Manifest, known: dict[str, Manifest]) -> tuple[str, ...]:
+    """A version that the caller may not use, or that is in no list any more, is named by its digest."""
+    made = tuple(f"from {known[d].name}@{known[d].version}" if d in known else f"from {d[:12]}" for d in manifest.parents)
+    if manifest.parent is None:
+        return made
+    return (f"after {known[manifest.parent].version if manifest.parent in known else manifest.parent[:12]}", *made)
 
 
 def _kind(manifest: Manifest) -> str:

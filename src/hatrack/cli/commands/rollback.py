@@ -12,6 +12,7 @@ from hatrack.cli.screen import ProjectOption, result_console
 
 def run(
     name: Annotated[str, typer.Argument(help="The adapter.")],
+    why: Annotated[str, typer.Option(help="The reason; it is kept in the registry's log.")] = "",
     project: ProjectOption = Path("."),
 ) -> None:
     from hatrack.core.config_file import read_config
@@ -20,5 +21,5 @@ def run(
     from hatrack.registry.store import Registry
 
     read_config(project)
-    manifest = rollback(Registry(Project(project.absolute())), name)
+    manifest = rollback(Registry(Project(project.absolute())), name, why=why)
     result_console().print(f"{manifest.name}@{manifest.version} is champion again (digest {manifest.digest[:12]})")
