@@ -21,6 +21,7 @@ from hatrack.tabular.faults import CellNote
 from hatrack.tabular.features.base import computed
 from hatrack.tabular.scorers.base import SCORERS, Array, Scorer
 from hatrack.tabular.table import Table
+from hatrack.tabular.text_scores import TextReader, TextScore, with_text_scores
 
 __all__ = ["CARD", "Card", "Prediction", "TableModel"]
 
@@ -33,6 +34,7 @@ class Card(BaseModel):
 
     Attributes:
         decision: None for regression.
+        text_scores: columns that adapters read out of texts, made first.
         recipes: columns that are computed from others before encoding.
         inputs: the columns that a row must have.
         fixed: columns that counterfactuals leave alone.
@@ -47,6 +49,7 @@ class Card(BaseModel):
     model: str
     scorer: str
     encoding: Encoding
+    text_scores: tuple[TextScore, ...] = ()
     recipes: tuple[TableFeature, ...] = ()
     inputs: tuple[str, ...]
     calibration: Calibration = Calibration()
@@ -80,18 +83,32 @@ class TableModel:
     card: Card
     scorer: Scorer
 
-    def table(self, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]] = ()) -> Table:
+    def table(self, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]] = (), read: TextReader | None = None) -> Table:
         """Records as the table that the model reads: with computed columns, and numbered from 1.
 
         Args:
             history: earlier rows that windows may look back on.
+            read: who reads texts, where the model has text scores.
 
         Raises:
-            DataError: no rows, or a column that a computed one is made of is missing.
+            DataError: no rows, or a column that a computed one is made of is missing. AdapterMismatch: the adapter that
+                read the texts in training is not here.
         """
         if not rows:
             raise DataError("there is no row to predict", given="0 rows", allowed="at least one")
-        return computed(self.card.recipes, Table.of_rows(rows), Table.of_rows(history))
+        return self.completed(Table.of_rows(rows), Table.of_rows(history), read)
+
+    def completed(self, table: Table, before: Table, read: TextReader | None = None) -> Table:
+        """As ``table``, for rows that are a table already and keep their numbers; ``before`` holds the earlier ones."""
+        table = with_text_scores(self.card.text_scores, table, read)
+        if len(before) and any(name in recipe.of for recipe in self.card.recipes for name in self.made):
+            before = with_text_scores(self.card.text_scores, before, read)
+        return computed(self.card.recipes, table, before)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Columns that adapters read out of texts."""
+        return tuple(name for score in self.card.text_scores for name in score.columns)
 
     def matrix(self, table: Table) -> Array:
         """``[rows, features]``. Raises as ``Encoding.encode``."""

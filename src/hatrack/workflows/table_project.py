@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from hatrack.core.config import ProjectConfig
 from hatrack.core.config_file import read_config
 from hatrack.core.config_tables import TableConfig
 from hatrack.core.digest import sha256_file, sha256_json
-from hatrack.core.errors import ConfigError
+from hatrack.core.errors import ConfigError, DataError
 from hatrack.core.lineage import DataRecord, Manifest
 from hatrack.core.names import closest
 from hatrack.core.project import Project
@@ -20,8 +22,10 @@ from hatrack.tabular.fitting.fit import Ground, prepare_table
 from hatrack.tabular.model import TableModel
 from hatrack.tabular.read import read_table
 from hatrack.tabular.table import Table
+from hatrack.tabular.text_scores import TextScore, with_text_scores
+from hatrack.workflows.table_texts import TableTexts
 
-__all__ = ["TableProject"]
+__all__ = ["TableProject", "rows_digest"]
 
 
 @dataclass
@@ -33,10 +37,11 @@ class TableProject:
     registry: Registry
     name: str
     table: TableConfig
+    report: Callable[[str], None] = lambda line: None
 
     @classmethod
-    def open(cls, root: Path, name: str) -> TableProject:
-        """Read the project in ``root``.
+    def open(cls, root: Path, name: str, report: Callable[[str], None] = lambda line: None) -> TableProject:
+        """Read the project in ``root``; ``report`` is told what takes long.
 
         Raises:
             ConfigError: faults in ``hatrack.yaml``, or no table of this name in it.
@@ -51,13 +56,22 @@ class TableProject:
                 allowed=", ".join(config.tables) or "it has no `tables` yet",
                 fix=f"did you mean {near[0]}?" if near else f"add tables: {{{name}: {{data: FILE.csv, target: COLUMN}}}}",
             )
-        return cls(project, config, Registry(project), name, found)
+        return cls(project, config, Registry(project), name, found, report)
 
-    def ground(self) -> tuple[Ground, DataRecord]:
+    @cached_property
+    def texts(self) -> TableTexts:
+        """Who reads the texts of the table."""
+        return TableTexts(self.project, self.config, self.registry, self.report)
+
+    def ground(self, scores: Sequence[TextScore] | None = None) -> tuple[Ground, DataRecord]:
         """The rows, read, checked and divided, and the record of what they are.
 
+        Args:
+            scores: who reads texts; None: whom the config means now.
+
         Raises:
-            DataError: files or rows that cannot be used. ConfigError: settings that do not fit them.
+            DataError: files or rows that cannot be used. ConfigError: settings that do not fit them. AdapterError: nobody
+                reads the texts.
         """
         files, notes = {}, []
         parts: list[Table] = []
@@ -68,9 +82,15 @@ class TableProject:
             parts.append(part)
             notes += said
             files[file] = sha256_file(path) if path.is_file() else ""
-        ground = prepare_table(parts[0], self.table, parts[1] if len(parts) > 1 else None)
-        ground = Ground(**{**vars(ground), "notes": (*notes, *ground.notes)})
-        train, test = _digest(ground.train), _digest(ground.test)
+        scores = self.texts.pinned(self.table) if scores is None else scores
+        if scores:
+            self.texts.notes.clear()
+            parts = [with_text_scores(scores, self._unseen(part, scores), self.texts.read) for part in parts]
+            notes += dict.fromkeys(self.texts.notes)
+        ground = prepare_table(parts[0], self.table, parts[1] if len(parts) > 1 else None, scores)
+        ground = replace(ground, notes=(*notes, *ground.notes))
+        read_out = [name for score in scores for name in score.columns]
+        train, test = (rows_digest(part.without(read_out)) for part in (ground.train, ground.test))
         record = DataRecord(
             digest=sha256_json([train, test]),
             train_digest=train,
@@ -82,6 +102,12 @@ class TableProject:
         )
         return ground, record
 
+    def _unseen(self, part: Table, scores: Sequence[TextScore]) -> Table:
+        """Rows that did not train their reader; a version of other scores than the config's is explained, not trained."""
+        wanted = self.table.text_scores
+        named = [(score.name, score.column) for score in wanted] == [(score.name, score.column) for score in scores]
+        return self.texts.unseen(part, wanted, scores) if named else part
+
     def stored(self, reference: str = "") -> tuple[Manifest, TableModel]:
         """A version of the table: the champion, else the newest, or the one that ``NAME@VERSION`` names.
 
@@ -90,7 +116,22 @@ class TableProject:
         """
         return stored_table(self.registry, reference or self.name)
 
+    def same_target(self, model: TableModel, ground: Ground) -> None:
+        """Refuse a version that predicts something else than the config says.
 
-def _digest(table: Table) -> str:
+        Raises:
+            DataError: another target, or other classes.
+        """
+        classes = model.card.decision.classes if model.card.decision else ()
+        if (model.card.target, classes) != (ground.config.target, ground.target.classes):
+            raise DataError(
+                "this version predicts something else than hatrack.yaml now says",
+                given=f"{model.card.target}, {ground.config.target}",
+                fix=f"run `hatrack table train {self.name}`",
+            )
+
+
+def rows_digest(table: Table) -> str:
+    """Identity of a table by its cells."""
     rows: list[list[Any]] = [[str(cell) for cell in row.values()] for row in table.rows()]
     return sha256_json([list(table.columns), rows])

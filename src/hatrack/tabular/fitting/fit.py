@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -29,6 +29,7 @@ from hatrack.tabular.fitting.threshold import best_threshold
 from hatrack.tabular.model import Card, TableModel
 from hatrack.tabular.scorers.base import Array
 from hatrack.tabular.table import Table
+from hatrack.tabular.text_scores import TextScore
 
 __all__ = ["Fitted", "Ground", "fit_table", "prepare_table"]
 
@@ -42,6 +43,7 @@ class Ground:
     Attributes:
         kinds: the columns that are read, by kind; ``aside`` the others, with the reason.
         inputs: the columns that a row must bring along.
+        scores: what adapters read out of texts; the rows hold these columns already.
     """
 
     config: TableConfig
@@ -52,6 +54,7 @@ class Ground:
     aside: dict[str, str]
     inputs: tuple[str, ...]
     notes: tuple[str, ...]
+    scores: tuple[TextScore, ...] = ()
 
     def truth(self, table: Table) -> npt.NDArray[np.float64]:
         """[rows] the target."""
@@ -72,8 +75,11 @@ class Fitted:
     seconds: float
 
 
-def prepare_table(table: Table, config: TableConfig, test: Table | None = None) -> Ground:
+def prepare_table(table: Table, config: TableConfig, test: Table | None = None, scores: Sequence[TextScore] = ()) -> Ground:
     """Check and divide the rows; computed columns are made first, and look only back in time.
+
+    Args:
+        scores: what adapters have read out of texts; ``table`` and ``test`` hold these columns.
 
     Raises:
         ConfigError, DataError, CheckFailed: see the steps.
@@ -83,7 +89,8 @@ def prepare_table(table: Table, config: TableConfig, test: Table | None = None) 
             raise ConfigError(
                 f"the feature {recipe.name!r} is made of the target", given=config.target, fix="nobody knows it when predictions are made"
             )
-    inputs = tuple(table.columns)
+    read_out = {name for score in scores for name in score.columns}
+    inputs = tuple(name for name in table.columns if name not in read_out)
     table = computed(config.features, table, Table({}, []))
     table, target, notes = read_target(table, config)
     table, found = inspect_columns(table, config)
@@ -98,7 +105,9 @@ def prepare_table(table: Table, config: TableConfig, test: Table | None = None) 
     made = {recipe.name: recipe for recipe in config.features}
     read = [name for name in inputs if name in found.kinds]
     read += [name for recipe in made.values() for name in (*recipe.of, recipe.by, recipe.time) if name and name not in made]
-    return Ground(config, train, test, target, found.kinds, found.aside, tuple(dict.fromkeys(read)), (*notes, *found.notes))
+    read = [*(name for name in read if name not in read_out), *(score.column for score in scores)]
+    notes = [*notes, *found.notes]
+    return Ground(config, train, test, target, found.kinds, found.aside, tuple(dict.fromkeys(read)), tuple(notes), tuple(scores))
 
 
 def fit_table(ground: Ground, report: Report = lambda line: None, model: str | None = None) -> Fitted:
@@ -127,6 +136,7 @@ def fit_table(ground: Ground, report: Report = lambda line: None, model: str | N
         model=best.model,
         scorer=scorer.kind,
         encoding=encoding,
+        text_scores=ground.scores,
         recipes=config.features,
         inputs=ground.inputs,
         calibration=calibration,
