@@ -5,7 +5,7 @@ signal, and it is noisy on purpose: some honest customers do not recognise a pay
 people do not answer at all, and one label in twenty is wrong. The numbers are stated so that you can change them and see
 what follows; they were not measured anywhere.
 
-    python make_data.py FOLDER [--payments 4000] [--replies 1200] [--seed 7]
+    python make_data.py FOLDER [--payments 6000] [--replies 1200] [--seed 7]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KINDS = {
     "honest": {"denies": 0.05, "unsure": 0.13, "confirms": 0.42, "unrelated": 0.15, "": 0.25},
 }
 WRONG_LABELS = 0.05  # of the replies whose kind the adapter learns
-BURSTS = 0.012  # share of payments with which a thief begins
+BURSTS = 0.02  # share of payments with which a thief begins
 TYPOS = 0.03  # of the letters
 
 SHOPS = {"groceries": 40, "fuel": 55, "restaurant": 45, "clothes": 80, "electronics": 260, "travel": 420, "gift cards": 110}
@@ -157,7 +157,7 @@ def alone(text: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make the synthetic data of this example.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--payments", type=int, default=4000)
+    parser.add_argument("--payments", type=int, default=6000)
     parser.add_argument("--replies", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=7)
     given = parser.parse_args()

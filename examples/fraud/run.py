@@ -50,7 +50,7 @@ def measured(root: Path, name: str) -> Scored:
     """A table's newest version on its test rows: the newest payments."""
     at = TableProject.open(root, name)
     _, model = at.stored(f"{name}@latest")
-    ground, _ = at.ground(model.card.text_scores)
+    ground, _ = at.ground(model.card.readings)
     return scored(model, ground)
 
 
@@ -89,7 +89,7 @@ def result(root: Path) -> Table:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("fraud-example"), help="where the project is made")
-    parser.add_argument("--payments", type=int, default=4000)
+    parser.add_argument("--payments", type=int, default=6000)
     parser.add_argument("--replies", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--base", default="", help="another base model than hatrack.yaml names")

@@ -66,12 +66,12 @@ def test_a_score_that_a_row_brings_along_and_a_missing_text_are_refused(http):
 def test_another_adapter_than_training_used_is_refused(http, place):
     registry = Registry(Project(place))
     manifest, model = stored_table(registry, "loans")
-    (score,) = model.card.text_scores
+    (score,) = model.card.readings
     strange = score.model_copy(update={"digest": "0" * 64})
     with running(place) as server, server.client() as client:
         shelf = server.app.state.context.tables
         kept = shelf.get(manifest)
-        shelf._models[manifest.digest] = type(kept)(kept.card.model_copy(update={"text_scores": (strange,)}), kept.scorer)
+        shelf._models[manifest.digest] = type(kept)(kept.card.model_copy(update={"readings": (strange,)}), kept.scorer)
         answer = client.post("/v1/tables/loans/predict", json={"rows": rows(1)})
     assert answer.status_code == 409
     assert "another adapter than is here" in answer.json()["error"]["message"]

@@ -42,7 +42,7 @@ def changed(root, **score):
 def test_label_probabilities_are_columns_and_the_version_names_who_read_them(trained):
     root, made = trained
     words = Registry(Project(root)).resolve("words")
-    (score,) = made.fitted.model.card.text_scores
+    (score,) = made.fitted.model.card.readings
     assert (score.adapter, score.digest) == ("words@1.0.0", words.digest)
     assert score.columns == ("tone: blue", "tone: green", "tone: red")
     assert set(score.columns) <= set(made.ground.kinds)
@@ -118,7 +118,7 @@ def test_rows_that_cannot_be_compared_are_said_to_be_unknown(tiny_encoder, tmp_p
 
 def test_another_adapter_of_the_same_name_is_refused(tiny_encoder, tmp_path, trained):
     root, made = trained
-    (score,) = made.fitted.model.card.text_scores
+    (score,) = made.fitted.model.card.readings
     other = opened(scored_project(tiny_encoder, tmp_path))
     with pytest.raises(AdapterMismatch, match="another adapter than is here") as refused:
         other.texts.read(score.model_copy(update={"digest": "0" * 64}), ["red"])

@@ -17,7 +17,7 @@ from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE, closest, split_reference
 from hatrack.serving.service import ModelService
 from hatrack.serving.tables import TableShelf
-from hatrack.serving.text_scores import ServiceReader
+from hatrack.serving.readers import ServiceReader
 
 __all__ = ["Context", "InContext", "InTrace", "Trace", "identity", "served_name"]
 

@@ -27,7 +27,7 @@ def opened(project: Path, reference: str, file: Path, history: Path | None) -> t
     _, model = stored_table(registry, reference)
     table, _ = read_table(file)
     before = read_table(history)[0] if history else Table({}, [])
-    if not model.card.text_scores:
+    if not model.card.readings:
         return model, model.completed(table, before)
     from hatrack.core.config_file import read_config
     from hatrack.workflows.table_texts import TableTexts

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hatrack.core.strict import Strict
 
-__all__ = ["TableColumn", "TableConfig", "TableData", "TableFeature", "TableSearch", "TableSplit", "TableTextScore"]
+__all__ = ["TableColumn", "TableConfig", "TableData", "TableFeature", "TableSearch", "TableSplit", "TableTextScore", "TableTextVectors"]
 
 TableColumn = Literal["number", "category", "date", "text"]
 Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -79,6 +79,17 @@ class TableTextScore(Strict):
     )
 
 
+class TableTextVectors(Strict):
+    """A text column as vectors of an embedder: texts of like meaning lie near each other, whatever their words."""
+
+    name: str = Field(description="What the new column is called.")
+    column: str = Field(description="The column of texts.")
+    embedder: str = Field(
+        "bundled/all-minilm-l6-v2", description="Who makes the vectors, as under knowledge.embedder: an encoder, llm:BASE, hashing:SIZE."
+    )
+    parts: int = Field(16, ge=1, le=256, description="How many numbers the model sees of each vector (principal components).")
+
+
 class TableConfig(Strict):
     """One table: what is to be predicted from it, and with what."""
 
@@ -96,6 +107,7 @@ class TableConfig(Strict):
     ignore: tuple[str, ...] = Field((), description="Columns that the model must not see.")
     allow_leaks: tuple[str, ...] = Field((), description="Columns that tell the target nearly alone and are right to do so.")
     text_scores: tuple[TableTextScore, ...] = Field((), description="Columns that adapters read out of texts.")
+    text_vectors: tuple[TableTextVectors, ...] = Field((), description="Texts as vectors of an embedder.")
     features: tuple[TableFeature, ...] = Field((), description="Columns computed from others.")
     protected: tuple[str, ...] = Field(
         (), description="Columns by which fairness is reported; put them into `ignore` as well to hide them."

@@ -19,9 +19,9 @@ from hatrack.tabular.decision import Decision
 from hatrack.tabular.encoding import Encoding
 from hatrack.tabular.faults import CellNote
 from hatrack.tabular.features.base import computed
+from hatrack.tabular.readings import Reading, TextReader, with_readings
 from hatrack.tabular.scorers.base import SCORERS, Array, Scorer
 from hatrack.tabular.table import Table
-from hatrack.tabular.text_scores import TextReader, TextScore, with_text_scores
 
 __all__ = ["CARD", "Card", "Prediction", "TableModel"]
 
@@ -34,7 +34,7 @@ class Card(BaseModel):
 
     Attributes:
         decision: None for regression.
-        text_scores: columns that adapters read out of texts, made first.
+        readings: columns that adapters and embedders read out of texts, made first.
         recipes: columns that are computed from others before encoding.
         inputs: the columns that a row must have.
         fixed: columns that counterfactuals leave alone.
@@ -49,7 +49,7 @@ class Card(BaseModel):
     model: str
     scorer: str
     encoding: Encoding
-    text_scores: tuple[TextScore, ...] = ()
+    readings: tuple[Reading, ...] = ()
     recipes: tuple[TableFeature, ...] = ()
     inputs: tuple[str, ...]
     calibration: Calibration = Calibration()
@@ -88,11 +88,11 @@ class TableModel:
 
         Args:
             history: earlier rows that windows may look back on.
-            read: who reads texts, where the model has text scores.
+            read: who reads texts, where the model has readings.
 
         Raises:
-            DataError: no rows, or a column that a computed one is made of is missing. AdapterMismatch: the adapter that
-                read the texts in training is not here.
+            DataError: no rows, or a column that a computed one is made of is missing. AdapterMismatch: who read
+                the texts in training is not here.
         """
         if not rows:
             raise DataError("there is no row to predict", given="0 rows", allowed="at least one")
@@ -100,15 +100,15 @@ class TableModel:
 
     def completed(self, table: Table, before: Table, read: TextReader | None = None) -> Table:
         """As ``table``, for rows that are a table already and keep their numbers; ``before`` holds the earlier ones."""
-        table = with_text_scores(self.card.text_scores, table, read)
+        table = with_readings(self.card.readings, table, read)
         if len(before) and any(name in recipe.of for recipe in self.card.recipes for name in self.made):
-            before = with_text_scores(self.card.text_scores, before, read)
+            before = with_readings(self.card.readings, before, read)
         return computed(self.card.recipes, table, before)
 
     @property
     def made(self) -> tuple[str, ...]:
-        """Columns that adapters read out of texts."""
-        return tuple(name for score in self.card.text_scores for name in score.columns)
+        """Columns that are read out of texts."""
+        return tuple(name for reading in self.card.readings for name in reading.columns)
 
     def matrix(self, table: Table) -> Array:
         """``[rows, features]``. Raises as ``Encoding.encode``."""

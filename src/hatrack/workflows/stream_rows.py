@@ -63,7 +63,9 @@ def read_stream(at: TableProject, start: Manifest, model: TableModel, file: Path
         notes.append(f"{len(table) - len(known)} rows without {at.table.target} are left out")
     table, said = _in_order(at.table, table.take(known), ground)
     notes += said
-    table = model.completed(table, _raw(ground, model), at.texts.read)
+    at.texts.notes.clear()
+    table = model.completed(at.unseen(table, model.card.readings), _raw(ground, model), at.texts.read)
+    notes += at.texts.notes
     cut = len(table) - round(test * len(table))
     learned, kept = table.take(range(cut)), table.take(range(cut, len(table)))
     classes = model.card.decision.classes if model.card.decision else ()

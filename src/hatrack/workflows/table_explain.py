@@ -57,7 +57,7 @@ def explain_model(root: Path, reference: str, plots: Path | None = None) -> Mode
     """
     at = TableProject.open(root, reference.partition("@")[0])
     manifest, model = at.stored(reference)
-    ground, _ = at.ground(model.card.text_scores)
+    ground, _ = at.ground(model.card.readings)
     at.same_target(model, ground)
     chosen = np.random.default_rng(0).permutation(len(ground.test))[:_ROWS]
     table = ground.test.take(np.sort(chosen))

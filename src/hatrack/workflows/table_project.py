@@ -19,10 +19,11 @@ from hatrack.core.project import Project
 from hatrack.registry.store import Registry
 from hatrack.serving.tables import stored_table
 from hatrack.tabular.fitting.fit import Ground, prepare_table
+from hatrack.tabular.fitting.inspect import known_column
 from hatrack.tabular.model import TableModel
 from hatrack.tabular.read import read_table
+from hatrack.tabular.readings import Reading, TextScore, with_readings
 from hatrack.tabular.table import Table
-from hatrack.tabular.text_scores import TextScore, with_text_scores
 from hatrack.workflows.table_texts import TableTexts
 
 __all__ = ["TableProject", "rows_digest"]
@@ -63,11 +64,11 @@ class TableProject:
         """Who reads the texts of the table."""
         return TableTexts(self.project, self.config, self.registry, self.report)
 
-    def ground(self, scores: Sequence[TextScore] | None = None) -> tuple[Ground, DataRecord]:
+    def ground(self, readings: Sequence[Reading] | None = None) -> tuple[Ground, DataRecord]:
         """The rows, read, checked and divided, and the record of what they are.
 
         Args:
-            scores: who reads texts; None: whom the config means now.
+            readings: who reads texts; None: whom the config means now.
 
         Raises:
             DataError: files or rows that cannot be used. ConfigError: settings that do not fit them. AdapterError: nobody
@@ -82,14 +83,14 @@ class TableProject:
             parts.append(part)
             notes += said
             files[file] = sha256_file(path) if path.is_file() else ""
-        scores = self.texts.pinned(self.table) if scores is None else scores
-        if scores:
+        readings = self.texts.pinned(self.table) if readings is None else readings
+        if readings:
             self.texts.notes.clear()
-            parts = [with_text_scores(scores, self._unseen(part, scores), self.texts.read) for part in parts]
+            parts = [with_readings(readings, self.unseen(part, readings), self.texts.read) for part in parts]
             notes += dict.fromkeys(self.texts.notes)
-        ground = prepare_table(parts[0], self.table, parts[1] if len(parts) > 1 else None, scores)
+        ground = prepare_table(parts[0], self.table, parts[1] if len(parts) > 1 else None, readings)
         ground = replace(ground, notes=(*notes, *ground.notes))
-        read_out = [name for score in scores for name in score.columns]
+        read_out = [name for reading in readings for name in reading.columns]
         train, test = (rows_digest(part.without(read_out)) for part in (ground.train, ground.test))
         record = DataRecord(
             digest=sha256_json([train, test]),
@@ -102,11 +103,13 @@ class TableProject:
         )
         return ground, record
 
-    def _unseen(self, part: Table, scores: Sequence[TextScore]) -> Table:
+    def unseen(self, part: Table, readings: Sequence[Reading]) -> Table:
         """Rows that did not train their reader; a version of other scores than the config's is explained, not trained."""
-        wanted = self.table.text_scores
-        named = [(score.name, score.column) for score in wanted] == [(score.name, score.column) for score in scores]
-        return self.texts.unseen(part, wanted, scores) if named else part
+        wanted, scores = self.table.text_scores, [reading for reading in readings if isinstance(reading, TextScore)]
+        for reading in readings:
+            known_column(reading.column, part, "text_scores" if isinstance(reading, TextScore) else "text_vectors")
+        same = [(one.name, one.column) for one in wanted] == [(one.name, one.column) for one in scores]
+        return self.texts.unseen(part, wanted, scores) if same else part
 
     def stored(self, reference: str = "") -> tuple[Manifest, TableModel]:
         """A version of the table: the champion, else the newest, or the one that ``NAME@VERSION`` names.

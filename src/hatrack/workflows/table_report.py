@@ -20,7 +20,7 @@ from hatrack.tabular.fitting.fit import Ground
 from hatrack.tabular.fitting.search import default_metric
 from hatrack.tabular.metrics import METRICS, Scored, TableMetric, metrics_for
 from hatrack.tabular.model import TableModel
-from hatrack.tabular.text_scores import TextReader
+from hatrack.tabular.readings import TextReader
 
 __all__ = ["System", "group_rates", "measure_systems", "report_of", "scored"]
 

@@ -96,7 +96,7 @@ def stream_table(
         LEARNERS.get(learner)
     start, model = at.stored(reference)
     decision = _two_classes(start, model)
-    ground, _ = at.ground(model.card.text_scores)
+    ground, _ = at.ground(model.card.readings)
     at.same_target(model, ground)
     rows = read_stream(at, start, model, file, ground, at.table.split.test if test is None else test)
     encoded = _Encoder(model, decision.classes, at.table, ground)

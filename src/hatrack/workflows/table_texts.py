@@ -1,4 +1,4 @@
-"""Texts of a table read by adapters of the project: which version, on rows that did not train it, each text once."""
+"""Texts of a table read by adapters and embedders: by which ones, on rows that did not train them, each text once."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from hatrack.models.host import ModelHost
 from hatrack.models.loading import open_base
 from hatrack.registry.store import Registry
 from hatrack.serving.pool import AdapterPool
-from hatrack.serving.text_scores import PoolReader, pinned_score, pinned_version
+from hatrack.serving.readers import PoolReader, VectorReader, pinned_score, pinned_version
 from hatrack.tabular.fitting.inspect import known_column
 from hatrack.tabular.scorers.base import Array
 from hatrack.tabular.table import Table
-from hatrack.tabular.text_scores import TextScore
+from hatrack.tabular.readings import Reading, TextScore
 from hatrack.tabular.values import text_of
 
 __all__ = ["TableTexts"]
@@ -45,20 +45,21 @@ class TableTexts:
     report: Callable[[str], None] = lambda line: None
     notes: list[str] = field(default_factory=list)
 
-    def pinned(self, table: TableConfig) -> tuple[TextScore, ...]:
-        """The scores that the config asks for, each as the version that is meant now.
+    def pinned(self, table: TableConfig) -> tuple[Reading, ...]:
+        """What the config asks for: scores by the versions that are meant now, vectors by the embedders that are here.
 
         Raises:
-            AdapterError: see ``pinned_score``. ConfigError: a score reads the target, or two have one name.
+            AdapterError: see ``pinned_score``. ConfigError: the target is read, or two readings have one name.
         """
-        for score in table.text_scores:
-            if score.column == table.target:
-                raise ConfigError(f"the score {score.name!r} reads the target", given=score.column, fix="name the column of texts")
-        found = tuple(pinned_score(self.registry, score) for score in table.text_scores)
-        columns = [name for score in found for name in score.columns]
+        for wanted in (*table.text_scores, *table.text_vectors):
+            if wanted.column == table.target:
+                raise ConfigError(f"{wanted.name!r} reads the target", given=wanted.column, fix="name the column of texts")
+        scores = [pinned_score(self.registry, score) for score in table.text_scores]
+        found = (*scores, *(self._vectors.pinned(wanted) for wanted in table.text_vectors))
+        columns = [name for reading in found for name in reading.columns]
         twice = sorted({name for name in columns if columns.count(name) > 1})
         if twice:
-            raise ConfigError("two text_scores make the same column", given=", ".join(twice), fix="give each a name of its own")
+            raise ConfigError("two readings of texts make the same column", given=", ".join(twice), fix="give each a name of its own")
         return found
 
     def unseen(self, table: Table, wanted: Sequence[TableTextScore], scores: Sequence[TextScore]) -> Table:
@@ -112,25 +113,32 @@ class TableTexts:
             return None
         return {normalised(one.text) for part in (prepared.splits.train, prepared.splits.validation) for one in part}
 
-    def read(self, score: TextScore, texts: Sequence[str]) -> Array:
-        """``[texts, labels]``; what was read once is kept in the project, by the adapter's digest and the texts.
+    def read(self, reading: Reading, texts: Sequence[str]) -> Array:
+        """``[texts, labels]`` or ``[texts, d]``; what was read once is kept in the project, by who read it and the texts.
 
         Raises:
-            AdapterMismatch: that version is not here.
+            AdapterMismatch: who read the training rows is not here.
         """
-        pinned_version(self.registry, score)  # also where the answer is known
-        kept = self.project.text_scores / f"{sha256_json([score.digest, list(score.labels), list(texts)])}.safetensors"
+        if isinstance(reading, TextScore):  # also where the answer is known
+            pinned_version(self.registry, reading)
+        else:
+            self._vectors.check(reading)
+        kept = self.project.text_scores / f"{sha256_json([reading.model_dump(mode='json'), list(texts)])}.safetensors"
         found = _kept(kept)
-        if found is None or found.shape != (len(texts), len(score.labels)):
-            self.report(f"{score.adapter} reads {len(texts):,} different texts of {score.column}")
-            found = self._reader(score, texts)
+        if found is None or len(found) != len(texts):
+            self.report(f"{reading.reader} reads {len(texts):,} different texts of {reading.column}")
+            found = self._reader(reading, texts)
             if len(texts) > 1:
-                write_bytes(kept, save({"scores": np.ascontiguousarray(found)}))
+                write_bytes(kept, save({"read": np.ascontiguousarray(found)}))
         return found
 
-    def read_now(self, score: TextScore, texts: Sequence[str]) -> Array:
+    def read_now(self, reading: Reading, texts: Sequence[str]) -> Array:
         """As ``read``, without what is kept: for measuring how long it takes."""
-        return self._reader(score, texts)
+        return self._reader(reading, texts)
+
+    @cached_property
+    def _vectors(self) -> VectorReader:
+        return VectorReader(self.project.base_spec)
 
     @cached_property
     def _reader(self) -> PoolReader:
@@ -138,11 +146,11 @@ class TableTexts:
             spec = self.project.base_spec(self.config.base)
             return AdapterPool(ModelHost(open_base(spec, report=self.report)), self.registry)
 
-        return PoolReader(self.registry, open_pool)
+        return PoolReader(self.registry, self._vectors, open_pool)
 
 
 def _kept(path: Path) -> Array | None:
     try:
-        return np.asarray(load(path.read_bytes())["scores"], np.float64)
+        return np.asarray(load(path.read_bytes())["read"], np.float64)
     except (OSError, KeyError, SafetensorError):
         return None

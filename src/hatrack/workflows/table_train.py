@@ -17,6 +17,7 @@ from hatrack.tabular.fitting.baselines import baselines
 from hatrack.tabular.fitting.fit import Fitted, Ground, fit_table
 from hatrack.tabular.fitting.models.base import TABLE_MODELS
 from hatrack.tabular.model import TableModel
+from hatrack.tabular.readings import TextScore
 from hatrack.workflows.table_project import TableProject
 from hatrack.workflows.table_report import OURS, System, group_rates, report_of, scored
 
@@ -80,7 +81,7 @@ def register_table(
         "settings": card.settings,
         "table": at.table.model_dump(mode="json", exclude={"data"}),
         "seed": at.table.seed,
-        **({"text_scores": [score.model_dump(mode="json") for score in card.text_scores]} if card.text_scores else {}),
+        **({"readings": [reading.model_dump(mode="json") for reading in card.readings]} if card.readings else {}),
     }
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -93,7 +94,7 @@ def register_table(
             data=record,
             training={"seconds": seconds, "settings_tried": float(tried)},
             libraries=_libraries(),
-            parents=(*parents, *dict.fromkeys(score.digest for score in card.text_scores)),
+            parents=(*parents, *dict.fromkeys(one.digest for one in card.readings if isinstance(one, TextScore))),
         )
         return at.registry.add(manifest, folder)
 

@@ -122,7 +122,7 @@ def _listed(context: Context, trace: Trace) -> list[dict[str, Any]]:
                 "target": config["target"],
                 "classes": config["classes"],
                 "columns": config["inputs"],
-                "adapters": [score["adapter"] for score in config.get("text_scores", ())],
+                "adapters": [reading["adapter"] for reading in config.get("readings", ()) if "adapter" in reading],
             }
         )
     return found

@@ -69,7 +69,7 @@ def _candidates(model: TableModel, row: Table, encoded: np.ndarray, taken: set[s
     """Single changes, how far each is (0 to 1), and the row after it."""
     made = {*model.made, *(recipe.name for recipe in model.card.recipes)}
     sources = {name for recipe in model.card.recipes for name in (*recipe.of, recipe.by, recipe.time) if name}
-    locked = {*model.card.fixed, *made, *sources, *(score.column for score in model.card.text_scores), *taken}
+    locked = {*model.card.fixed, *made, *sources, *(reading.column for reading in model.card.readings), *taken}
     owner = model.card.encoding.owner
     for number, column in enumerate(model.card.encoding.columns):
         if column.name in locked:

@@ -1,4 +1,4 @@
-"""Adapters that read the texts of tables: found when a table is trained, and asked again, by digest, whenever it predicts."""
+"""Who reads the texts of tables: found when a table is trained, and asked again, by digest, whenever it predicts."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from hatrack.core.config_tables import TableTextScore
+from hatrack.core.config_tables import TableTextScore, TableTextVectors
 from hatrack.core.errors import AdapterError, AdapterMismatch, AdapterNotFound, ConfigError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE, closest
 from hatrack.models.adapters.folder import read_card
+from hatrack.models.embedders.base import Embedder, open_embedder
 from hatrack.registry.store import Registry
 from hatrack.serving.labels import Labelled, classify
 from hatrack.serving.pool import AdapterPool
 from hatrack.serving.service import ModelService
 from hatrack.tabular.scorers.base import Array
-from hatrack.tabular.text_scores import TextScore
+from hatrack.tabular.readings import Reading, TextScore, TextVectors
 
-__all__ = ["PoolReader", "ServiceReader", "pinned_score", "pinned_version"]
+__all__ = ["PoolReader", "ServiceReader", "VectorReader", "pinned_score", "pinned_version"]
 
 _AT_ONCE = 32  # texts in one call: in a server others are answered between two calls
 
@@ -78,23 +79,68 @@ def pinned_version(registry: Registry, score: TextScore) -> Manifest:
     )
 
 
+class VectorReader:
+    """Reads with embedders; each is opened once. ``local`` turns a path of the project into one that can be opened."""
+
+    def __init__(self, local: Callable[[str], str]) -> None:
+        self._local = local
+        self._opened: dict[str, Embedder] = {}
+
+    def pinned(self, wanted: TableTextVectors) -> TextVectors:
+        """What the config asks for, with the embedder as it is now.
+
+        Raises:
+            ConfigError: no such kind of embedder. ModelError: no such model.
+        """
+        made = self._embedder(wanted.embedder).fingerprint
+        return TextVectors(name=wanted.name, column=wanted.column, embedder=wanted.embedder, fingerprint=made, parts=wanted.parts)
+
+    def check(self, reading: TextVectors) -> Embedder:
+        """The embedder that training used.
+
+        Raises:
+            AdapterMismatch: it makes other vectors now.
+        """
+        embedder = self._embedder(reading.embedder)
+        if embedder.fingerprint != reading.fingerprint:
+            raise AdapterMismatch(
+                f"this table reads {reading.column} by another embedder than is here",
+                given=f"{reading.embedder}, fingerprint {embedder.fingerprint[:12]}",
+                allowed=f"fingerprint {reading.fingerprint[:12]}, which read the training rows",
+                fix="bring that embedder back, or train the table again",
+            )
+        return embedder
+
+    def __call__(self, reading: TextVectors, texts: Sequence[str]) -> Array:
+        embedder = self.check(reading)
+        return np.vstack([np.asarray(embedder.passages(list(part)), np.float64) for part in _parts(texts)])
+
+    def _embedder(self, spec: str) -> Embedder:
+        if spec not in self._opened:
+            self._opened[spec] = open_embedder(spec, self._local)
+        return self._opened[spec]
+
+
 class PoolReader:
     """Reads with a pool of this process; ``open_pool`` loads the base, and is called when there is something to read."""
 
-    def __init__(self, registry: Registry, open_pool: Callable[[], AdapterPool]) -> None:
+    def __init__(self, registry: Registry, vectors: VectorReader, open_pool: Callable[[], AdapterPool]) -> None:
         self._registry = registry
+        self._vectors = vectors
         self._open = open_pool
         self._pool: AdapterPool | None = None
 
-    def __call__(self, score: TextScore, texts: Sequence[str]) -> Array:
-        manifest = pinned_version(self._registry, score)
+    def __call__(self, reading: Reading, texts: Sequence[str]) -> Array:
+        if isinstance(reading, TextVectors):
+            return self._vectors(reading, texts)
+        manifest = pinned_version(self._registry, reading)
         self._pool = self._pool or self._open()
         found = []
         with self._pool.using(f"{manifest.name}@{manifest.version}") as resident:
             card = resident.adapter.card if resident.adapter else read_card(self._registry.folder(manifest))
             for part in _parts(texts):
                 found += classify(self._pool.host, manifest, card, part)
-        return _matrix(score, found)
+        return _matrix(reading, found)
 
 
 class ServiceReader:
@@ -102,13 +148,16 @@ class ServiceReader:
 
     def __init__(self, service: ModelService) -> None:
         self._service = service
+        self._vectors = VectorReader(service.project.base_spec)
 
-    def __call__(self, score: TextScore, texts: Sequence[str]) -> Array:
-        manifest = pinned_version(self._service.registry, score)
+    def __call__(self, reading: Reading, texts: Sequence[str]) -> Array:
+        if isinstance(reading, TextVectors):
+            return self._vectors(reading, texts)
+        manifest = pinned_version(self._service.registry, reading)
         found: list[Labelled] = []
         for part in _parts(texts):
             found += self._service.classify(manifest, part).result()
-        return _matrix(score, found)
+        return _matrix(reading, found)
 
 
 def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
