@@ -61,7 +61,14 @@ def test_one_command_runs_it_end_to_end(tiny_encoder, tmp_path):
         capture_output=True, text=True, check=False, env={**os.environ, "HATRACK_CACHE": str(tmp_path / "cache")},
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
-    for words in ("payments alone", "read by the adapter", "by their words", "payments and replies (adapter)", "both minus this", "synthetic"):
+    for words in (
+        "payments alone",
+        "read by the adapter",
+        "by their words",
+        "payments and replies (adapter)",
+        "both minus this",
+        "synthetic",
+    ):
         assert words in ran.stdout
     assert ran.stdout.count(" to ") >= 4 * 2 + 3 * 2  # an interval beside every figure and every difference
     assert "$ hatrack train reply" in ran.stderr

@@ -117,7 +117,7 @@ def test_rows_that_cannot_be_compared_are_said_to_be_unknown(tiny_encoder, tmp_p
 
 
 def test_another_adapter_of_the_same_name_is_refused(tiny_encoder, tmp_path, trained):
-    root, made = trained
+    _, made = trained
     (score,) = made.fitted.model.card.readings
     other = opened(scored_project(tiny_encoder, tmp_path))
     with pytest.raises(AdapterMismatch, match="another adapter than is here") as refused:

@@ -21,7 +21,7 @@ def project(root, **changes):
     rng = random.Random(0)
     rows = loan_rows(200)
     for number, row in enumerate(rows):
-        words = ["broke", "debt", "sorry", "behind"] if row["late"] == "yes" else ["fine", "salary", "saved", "ahead"]
+        words = ["broke", "debt", "sorry", "behind"] if (row["late"] == "yes") == (rng.random() < 0.9) else ["fine", "salary", "saved", "ahead"]
         row["note"] = "" if number % 9 == 8 else " ".join(rng.choices(words, k=3)) + f" {number}"
     return table_project(root, rows, ignore=["note", "loan_id"], text_vectors=[{**VECTORS, **changes}])
 
@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
 def test_vectors_carry_what_words_say_and_are_one_column(trained):
     _, made = trained
     assert made.ground.kinds["about"] == "vector"
-    assert made.report.system("adapter").scores["roc_auc"].value > 0.9
+    assert made.report.system("adapter").scores["roc_auc"].value > 0.85
     column = made.fitted.model.card.encoding.column("about")
     assert (len(column.features), len(column.center), column.source) == (8, 64, "note")
 
@@ -68,8 +68,12 @@ def test_it_is_predicted_by_the_command(hatrack, trained):
 
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
-    [({"column": "nte"}, ConfigError, "did you mean note"), ({"column": "late"}, ConfigError, "reads the target"), ({"name": "sex"}, DataError, "cannot be brought along")],
-)  # fmt: skip
+    [
+        ({"column": "nte"}, ConfigError, "did you mean note"),
+        ({"column": "late"}, ConfigError, "reads the target"),
+        ({"name": "sex"}, DataError, "cannot be brought along"),
+    ],
+)
 def test_what_cannot_be_read_is_refused(tmp_path, changes, error, words):
     with pytest.raises(error, match=words):
         TableProject.open(project(tmp_path / "project", **changes), "loans").ground()
@@ -88,6 +92,6 @@ def test_principal_components_are_numpys():
     assert isinstance(column, Vector)
     found = column.encode(table.columns["v"])
     assert np.isnan(found[30]).all()
-    _, sizes, axes = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    _, _, axes = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
     assert np.allclose(np.abs(found[:30]), np.abs((rows - rows.mean(0)) @ axes[:2].T), atol=1e-4)
     assert "no vector of 5 numbers" in str(column.fault([1.0, 2.0]))

@@ -15,9 +15,9 @@ from hatrack.core.config_http import HttpSettings
 from hatrack.core.errors import AdapterNotFound
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE, closest, split_reference
+from hatrack.serving.readers import ServiceReader
 from hatrack.serving.service import ModelService
 from hatrack.serving.tables import TableShelf
-from hatrack.serving.readers import ServiceReader
 
 __all__ = ["Context", "InContext", "InTrace", "Trace", "identity", "served_name"]
 

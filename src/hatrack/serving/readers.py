@@ -16,8 +16,8 @@ from hatrack.registry.store import Registry
 from hatrack.serving.labels import Labelled, classify
 from hatrack.serving.pool import AdapterPool
 from hatrack.serving.service import ModelService
-from hatrack.tabular.scorers.base import Array
 from hatrack.tabular.readings import Reading, TextScore, TextVectors
+from hatrack.tabular.scorers.base import Array
 
 __all__ = ["PoolReader", "ServiceReader", "VectorReader", "pinned_score", "pinned_version"]
 

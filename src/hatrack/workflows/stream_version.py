@@ -84,7 +84,7 @@ def register_learned(
     decision = model.card.decision
     target = Target("classification", decision.classes, decision.costs) if decision else ground.target
     kinds = {column.name: column.kind for column in model.card.encoding.columns}
-    last = Ground(at.table, rows.learned, rows.test, target, kinds, {}, model.card.inputs, (), model.card.readings)  # type: ignore[arg-type]
+    last = Ground(at.table, rows.learned, rows.test, target, kinds, {}, model.card.inputs, (), model.card.readings)
     systems: Sequence[System] = [
         System(OURS, learned.card.model, learned, at.texts.read_now),
         *bases(last),

@@ -128,9 +128,7 @@ def stream_table(
     notes = [*rows.notes, *said]
     if manifest is not None and CHAMPION not in at.registry.aliases(at.name):
         notes.append(f"{at.name} has no champion, so {at.name} alone now means {manifest.version}: promote the version that is to answer")
-    return Streamed(
-        start, name, rows, changes, found.takeovers, found.given_up, figures, manifest, evidence, why_not, tuple(notes)
-    )
+    return Streamed(start, name, rows, changes, found.takeovers, found.given_up, figures, manifest, evidence, why_not, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,8 @@ def _begun(wanted: str, scorer: Scorer, before: Sample, config: TableConfig) -> 
     if learner.resume(scorer):
         return name, learner, []
     learner.learn(before)
-    return name, learner, [f"{name} cannot go on from a model of kind {scorer.kind}: it begins with the {len(before.target):,} training rows"]
+    said = f"{name} cannot go on from a model of kind {scorer.kind}: it begins with the {len(before.target):,} training rows"
+    return name, learner, [said]
 
 
 def _refit(model: TableModel) -> Callable[[], Refit]:

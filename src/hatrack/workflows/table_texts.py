@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from hatrack.core.atomic import write_bytes
 from hatrack.core.config import ProjectConfig
-from hatrack.core.config_tables import TableConfig, TableTextScore
+from hatrack.core.config_tables import TableConfig, TableTextScore, TableTextVectors
 from hatrack.core.digest import sha256_json
 from hatrack.core.errors import CheckFailed, ConfigError, HatrackError
 from hatrack.core.lineage import Manifest
@@ -27,9 +27,9 @@ from hatrack.registry.store import Registry
 from hatrack.serving.pool import AdapterPool
 from hatrack.serving.readers import PoolReader, VectorReader, pinned_score, pinned_version
 from hatrack.tabular.fitting.inspect import known_column
+from hatrack.tabular.readings import Reading, TextScore
 from hatrack.tabular.scorers.base import Array
 from hatrack.tabular.table import Table
-from hatrack.tabular.readings import Reading, TextScore
 from hatrack.tabular.values import text_of
 
 __all__ = ["TableTexts"]
@@ -51,16 +51,17 @@ class TableTexts:
         Raises:
             AdapterError: see ``pinned_score``. ConfigError: the target is read, or two readings have one name.
         """
-        for wanted in (*table.text_scores, *table.text_vectors):
-            if wanted.column == table.target:
-                raise ConfigError(f"{wanted.name!r} reads the target", given=wanted.column, fix="name the column of texts")
-        scores = [pinned_score(self.registry, score) for score in table.text_scores]
-        found = (*scores, *(self._vectors.pinned(wanted) for wanted in table.text_vectors))
+        asked: list[TableTextScore | TableTextVectors] = [*table.text_scores, *table.text_vectors]
+        for one in asked:
+            if one.column == table.target:
+                raise ConfigError(f"{one.name!r} reads the target", given=one.column, fix="name the column of texts")
+        found: list[Reading] = [pinned_score(self.registry, score) for score in table.text_scores]
+        found += [self._vectors.pinned(wanted) for wanted in table.text_vectors]
         columns = [name for reading in found for name in reading.columns]
         twice = sorted({name for name in columns if columns.count(name) > 1})
         if twice:
             raise ConfigError("two readings of texts make the same column", given=", ".join(twice), fix="give each a name of its own")
-        return found
+        return tuple(found)
 
     def unseen(self, table: Table, wanted: Sequence[TableTextScore], scores: Sequence[TextScore]) -> Table:
         """The rows whose texts did not train the adapters, as far as the adapters' own rows can still be read.
