@@ -26,7 +26,7 @@ from hatrack.core.config_route import Route, RoutingRule, RoutingSettings
 from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
-from hatrack.core.config_tables import TableConfig, TableData, TableFeature, TableSearch, TableSplit
+from hatrack.core.config_tables import TableConfig, TableData, TableFeature, TableSearch, TableSplit, TableTextScore, TableTextVectors
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.core.config_watch import AlertSettings, Schedule, WatchSettings
 from hatrack.training.methods.base import METHODS
@@ -76,6 +76,8 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("tables.NAME.data", TableData),
     ("tables.NAME.split", TableSplit),
     ("tables.NAME.search", TableSearch),
+    ("tables.NAME.text_scores", TableTextScore),
+    ("tables.NAME.text_vectors", TableTextVectors),
     ("tables.NAME.features", TableFeature),
     ("gate", GateRules),
     ("safety", SafetySettings),

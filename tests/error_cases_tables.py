@@ -19,14 +19,17 @@ def _table(rows: list[dict[str, Any]] | None = None, **keys: Any):
     return make
 
 
-def _trained(changes: dict[str, Any] | None = None, gone: str = ""):
+_SCORE = {"name": "tone", "column": "purpose", "adapter": "words"}
+
+
+def _trained(changes: dict[str, Any] | None = None, gone: str = "", rows: int = 3, **keys: Any):
     def make(place: Place) -> None:
         from hatrack.cli.main import main
 
-        place.root = table_project(place.tmp / "project")
+        place.root = table_project(place.tmp / "project", **keys)
         place.quietly(lambda: main(["table", "train", "loans", "--project", str(place.root)]))
-        rows = [{key: value for key, value in {**row, **(changes or {})}.items() if key != gone} for row in loan_rows(3)]
-        write_csv(place.root / "new.csv", rows)
+        made = [{key: value for key, value in {**row, **(changes or {})}.items() if key != gone} for row in loan_rows(rows, seed=9)]
+        write_csv(place.root / "new.csv", made)
 
     return make
 
@@ -67,5 +70,11 @@ fault("a table that was never trained", "table predict loans PROJECT/loans.csv",
 fault("rows without a column", "table predict loans PROJECT/new.csv", _trained(gone="amount"), "missing: amount")
 fault("rows with a word for a number", "table predict loans PROJECT/new.csv", _trained({"amount": "lots"}), "row 2: column amount")
 fault("a row that the file does not have", "table explain loans PROJECT/new.csv --row 99", _trained(), "no row of this number")
+fault("a stream without its truth", "table stream loans PROJECT/new.csv", _trained(gone="late"), "missing: late")
+fault("a stream that trained the version", "table stream loans PROJECT/loans.csv", _trained(), "trained on this very file")
+fault("a learner that does not exist", "table stream loans PROJECT/new.csv --learner rivr", _trained(rows=200), "did you mean river?")
+fault("a stream with a single class", "table stream loans PROJECT/new.csv", _trained({"late": "no"}), "single class")
+fault("a stream for a target of values", "table stream loans PROJECT/new.csv", _trained(target="amount"), "only tables of two classes")
+fault("texts read by no adapter", "table train loans", _table(text_scores=[_SCORE]), "no adapter called")
 fault("a damaged table model", "table predict loans PROJECT/loans.csv", _broken, "damaged")
 fault("a text by an adapter that does not exist", "explain-text loans PROJECT/new.csv --adapter none", _trained(), "no adapter called")

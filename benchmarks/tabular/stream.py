@@ -51,8 +51,8 @@ def stream_claims() -> dict[str, float]:
         found = replay(champion, LEARNERS.get(name), stream)
         key = f"stream_{name.replace('-', '_')}"
         late = slice(SHIFT + 1000, None)
-        claims[f"{key}_false_flags"] = sum(row < SHIFT for row in found.drifts)
-        claims[f"{key}_flagged_after"] = min((row - SHIFT for row in found.drifts if row >= SHIFT), default=-1)
+        claims[f"{key}_false_flags"] = sum(drift.row < SHIFT for drift in found.drifts)
+        claims[f"{key}_flagged_after"] = min((one.row - SHIFT for one in found.drifts if one.row >= SHIFT), default=-1)
         claims[f"{key}_recovered_after"] = recovered_after(found.probabilities, stream.target)
         claims[f"{key}_late_accuracy"] = float(((found.probabilities[late] >= 0.5) == stream.target[late]).mean())
         claims[f"{key}_frozen_late_accuracy"] = float(((frozen.probabilities(stream.matrix[late]) >= 0.5) == stream.target[late]).mean())

@@ -15,6 +15,7 @@ from hatrack.core.config_http import HttpSettings
 from hatrack.core.errors import AdapterNotFound
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE, closest, split_reference
+from hatrack.serving.readers import ServiceReader
 from hatrack.serving.service import ModelService
 from hatrack.serving.tables import TableShelf
 
@@ -27,7 +28,7 @@ class Context:
 
     Attributes:
         answerer: routing and the cache of answers before the service.
-        tables: the table models, which need no service.
+        tables: the table models; those that read texts ask ``texts``, the others need no service.
         loopback_only: no key is asked for, so only this machine may ask, under its own names.
         draining: the server ends; nothing new is taken.
     """
@@ -40,9 +41,11 @@ class Context:
     loopback_only: bool = False
     draining: bool = False
     tables: TableShelf = field(init=False)
+    texts: ServiceReader = field(init=False)
 
     def __post_init__(self) -> None:
         self.tables = TableShelf(self.service.registry)
+        self.texts = ServiceReader(self.service)
 
     def find(self, reference: str, caller: Caller) -> Manifest | None:
         """The version that a model's name means now; None is the base.

@@ -58,7 +58,7 @@ COMMANDS = {
     "keys": "Make, list and revoke the server's API keys.",
     "route": "Explain which adapter a request goes to, and learn what each adapter's requests are about.",
     "kb": "Keep documents to answer from: add, search, explain, measure.",
-    "table": "Predict from tables: train, predict, explain, compare classical models.",
+    "table": "Predict from tables: train, predict, explain, compare classical models, learn from a stream.",
     "explain-text": "Put a table's prediction into words, checked against its reasons.",
     "methods": "List the training methods: what each trains on this base, when to choose it.",
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatrack.cli.screen import progress_console
+
 if TYPE_CHECKING:
     from hatrack.tabular.model import TableModel
     from hatrack.tabular.table import Table
@@ -13,18 +15,26 @@ __all__ = ["chosen_rows", "opened"]
 
 
 def opened(project: Path, reference: str, file: Path, history: Path | None) -> tuple[TableModel, Table]:
-    """The model, and the rows of a file as it reads them, under their numbers in the file."""
+    """The model, and the rows of a file as it reads them, under their numbers in the file; texts are read by its adapters."""
     from hatrack.core.project import Project
     from hatrack.registry.store import Registry
     from hatrack.serving.tables import stored_table
-    from hatrack.tabular.features.base import computed
     from hatrack.tabular.read import read_table
     from hatrack.tabular.table import Table
 
-    _, model = stored_table(Registry(Project(project.absolute())), reference)
+    at = Project(project.absolute())
+    registry = Registry(at)
+    _, model = stored_table(registry, reference)
     table, _ = read_table(file)
     before = read_table(history)[0] if history else Table({}, [])
-    return model, computed(model.card.recipes, table, before)
+    if not model.card.readings:
+        return model, model.completed(table, before)
+    from hatrack.core.config_file import read_config
+    from hatrack.workflows.table_texts import TableTexts
+
+    console = progress_console()
+    texts = TableTexts(at, read_config(project), registry, lambda line: console.print(f"[dim]{line}[/dim]"))
+    return model, model.completed(table, before, texts.read)
 
 
 def chosen_rows(table: Table, rows: list[int] | None) -> Table:

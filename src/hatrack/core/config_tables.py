@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hatrack.core.strict import Strict
 
-__all__ = ["TableColumn", "TableConfig", "TableData", "TableFeature", "TableSearch", "TableSplit"]
+__all__ = ["TableColumn", "TableConfig", "TableData", "TableFeature", "TableSearch", "TableSplit", "TableTextScore", "TableTextVectors"]
 
 TableColumn = Literal["number", "category", "date", "text"]
 Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -63,6 +63,33 @@ class TableFeature(Strict):
         return [value] if isinstance(value, str) else value
 
 
+class TableTextScore(Strict):
+    """A text column that an adapter of the project reads: the probability of each of its labels becomes a column of numbers."""
+
+    name: str = Field(description="What the new columns begin with: a score `urgency` makes the column `urgency: high`.")
+    column: str = Field(description="The column of texts.")
+    adapter: str = Field(
+        description="An adapter with labels: NAME (its champion, else its newest version when the table is trained) or NAME@VERSION."
+    )
+    labels: tuple[str, ...] = Field((), description="The labels that become columns; none: all of them, and of two the last one.")
+    seen: Literal["refuse", "leave-out", "allow"] = Field(
+        "refuse",
+        description="Rows of the table that the adapter was trained on, whose scores are better than those of new rows will be: "
+        "refuse to train, leave these rows out, or allow them.",
+    )
+
+
+class TableTextVectors(Strict):
+    """A text column as vectors of an embedder: texts of like meaning lie near each other, whatever their words."""
+
+    name: str = Field(description="What the new column is called.")
+    column: str = Field(description="The column of texts.")
+    embedder: str = Field(
+        "bundled/all-minilm-l6-v2", description="Who makes the vectors, as under knowledge.embedder: an encoder, llm:BASE, hashing:SIZE."
+    )
+    parts: int = Field(16, ge=1, le=256, description="How many numbers the model sees of each vector (principal components).")
+
+
 class TableConfig(Strict):
     """One table: what is to be predicted from it, and with what."""
 
@@ -79,6 +106,8 @@ class TableConfig(Strict):
     columns: dict[str, TableColumn] = Field({}, description="Columns whose kind is not to be guessed.")
     ignore: tuple[str, ...] = Field((), description="Columns that the model must not see.")
     allow_leaks: tuple[str, ...] = Field((), description="Columns that tell the target nearly alone and are right to do so.")
+    text_scores: tuple[TableTextScore, ...] = Field((), description="Columns that adapters read out of texts.")
+    text_vectors: tuple[TableTextVectors, ...] = Field((), description="Texts as vectors of an embedder.")
     features: tuple[TableFeature, ...] = Field((), description="Columns computed from others.")
     protected: tuple[str, ...] = Field(
         (), description="Columns by which fairness is reported; put them into `ignore` as well to hide them."

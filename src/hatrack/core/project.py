@@ -61,6 +61,11 @@ class Project:
         return self.state / "spending.db"
 
     @property
+    def text_scores(self) -> Path:
+        """What adapters have read out of texts of tables, see ``hatrack.workflows.table_texts``."""
+        return self.state / "cache" / "text-scores"
+
+    @property
     def knowledge(self) -> Path:
         """Documents, their chunks and the index of their words, see ``hatrack.rag``."""
         return self.state / "kb"

@@ -16,13 +16,14 @@ from hatrack.tabular.columns.category import Category
 from hatrack.tabular.columns.date import Date
 from hatrack.tabular.columns.number import Number
 from hatrack.tabular.columns.text import Text
+from hatrack.tabular.columns.vector import Vector
 from hatrack.tabular.faults import CellFault, CellFaults, CellNote
 from hatrack.tabular.table import Table
 from hatrack.tabular.values import is_missing, shown
 
 __all__ = ["AnyColumn", "Encoding"]
 
-AnyColumn = Annotated[Number | Category | Date | Text, Field(discriminator="kind")]
+AnyColumn = Annotated[Number | Category | Date | Text | Vector, Field(discriminator="kind")]
 
 
 class Encoding(BaseModel):

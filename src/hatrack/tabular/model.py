@@ -19,6 +19,7 @@ from hatrack.tabular.decision import Decision
 from hatrack.tabular.encoding import Encoding
 from hatrack.tabular.faults import CellNote
 from hatrack.tabular.features.base import computed
+from hatrack.tabular.readings import Reading, TextReader, with_readings
 from hatrack.tabular.scorers.base import SCORERS, Array, Scorer
 from hatrack.tabular.table import Table
 
@@ -33,6 +34,7 @@ class Card(BaseModel):
 
     Attributes:
         decision: None for regression.
+        readings: columns that adapters and embedders read out of texts, made first.
         recipes: columns that are computed from others before encoding.
         inputs: the columns that a row must have.
         fixed: columns that counterfactuals leave alone.
@@ -47,6 +49,7 @@ class Card(BaseModel):
     model: str
     scorer: str
     encoding: Encoding
+    readings: tuple[Reading, ...] = ()
     recipes: tuple[TableFeature, ...] = ()
     inputs: tuple[str, ...]
     calibration: Calibration = Calibration()
@@ -80,18 +83,32 @@ class TableModel:
     card: Card
     scorer: Scorer
 
-    def table(self, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]] = ()) -> Table:
+    def table(self, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]] = (), read: TextReader | None = None) -> Table:
         """Records as the table that the model reads: with computed columns, and numbered from 1.
 
         Args:
             history: earlier rows that windows may look back on.
+            read: who reads texts, where the model has readings.
 
         Raises:
-            DataError: no rows, or a column that a computed one is made of is missing.
+            DataError: no rows, or a column that a computed one is made of is missing. AdapterMismatch: who read
+                the texts in training is not here.
         """
         if not rows:
             raise DataError("there is no row to predict", given="0 rows", allowed="at least one")
-        return computed(self.card.recipes, Table.of_rows(rows), Table.of_rows(history))
+        return self.completed(Table.of_rows(rows), Table.of_rows(history), read)
+
+    def completed(self, table: Table, before: Table, read: TextReader | None = None) -> Table:
+        """As ``table``, for rows that are a table already and keep their numbers; ``before`` holds the earlier ones."""
+        table = with_readings(self.card.readings, table, read)
+        if len(before) and any(name in recipe.of for recipe in self.card.recipes for name in self.made):
+            before = with_readings(self.card.readings, before, read)
+        return computed(self.card.recipes, table, before)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Columns that are read out of texts."""
+        return tuple(name for reading in self.card.readings for name in reading.columns)
 
     def matrix(self, table: Table) -> Array:
         """``[rows, features]``. Raises as ``Encoding.encode``."""

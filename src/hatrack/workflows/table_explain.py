@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from hatrack.core.errors import DataError
 from hatrack.tabular.explaining.dependence import partial_dependence
 from hatrack.tabular.explaining.importance import permutation_importance
 from hatrack.tabular.explaining.reasons import explained, mean_contribution
@@ -58,13 +57,8 @@ def explain_model(root: Path, reference: str, plots: Path | None = None) -> Mode
     """
     at = TableProject.open(root, reference.partition("@")[0])
     manifest, model = at.stored(reference)
-    ground, _ = at.ground()
-    if (model.card.target, model.card.decision.classes if model.card.decision else ()) != (ground.config.target, ground.target.classes):
-        raise DataError(
-            "this version predicts something else than hatrack.yaml now says",
-            given=f"{model.card.target}, {ground.config.target}",
-            fix=f"run `hatrack table train {at.name}`",
-        )
+    ground, _ = at.ground(model.card.readings)
+    at.same_target(model, ground)
     chosen = np.random.default_rng(0).permutation(len(ground.test))[:_ROWS]
     table = ground.test.take(np.sort(chosen))
     truth, matrix = ground.truth(table), model.matrix(table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from hatrack.tabular.fitting.baselines import baselines
 from hatrack.tabular.fitting.fit import Fitted, Ground, fit_table
 from hatrack.tabular.fitting.models.base import TABLE_MODELS
 from hatrack.tabular.model import TableModel
+from hatrack.tabular.readings import TextScore
 from hatrack.workflows.table_project import TableProject
 from hatrack.workflows.table_report import OURS, System, group_rates, report_of, scored
 
-__all__ = ["Compared", "Trained", "compare_models", "register_table", "train_table"]
+__all__ = ["Compared", "Trained", "bases", "compare_models", "register_table", "train_table"]
 
 Report = Callable[[str], None]
 _LIBRARIES = ("hatrack", "numpy", "scikit-learn", "xgboost-cpu")
@@ -55,7 +56,7 @@ def train_table(at: TableProject, report: Report = lambda line: None) -> Trained
     _tell(ground, report)
     fitted = fit_table(ground, report)
     manifest = register_table(at, fitted.model, record, fitted.seconds, tried=len(fitted.trials))
-    systems = [System(OURS, _described(fitted.model), fitted.model), *_bases(ground)]
+    systems = [System(OURS, _described(fitted.model), fitted.model, at.texts.read_now), *bases(ground)]
     evidence = report_of(at.name, manifest.digest, record.test_digest, systems, ground, at.config.gate)
     at.registry.add_report(manifest, evidence)
     return Trained(manifest, evidence, fitted, ground, group_rates(fitted.model, ground, scored(fitted.model, ground)))
@@ -80,6 +81,7 @@ def register_table(
         "settings": card.settings,
         "table": at.table.model_dump(mode="json", exclude={"data"}),
         "seed": at.table.seed,
+        **({"readings": [reading.model_dump(mode="json") for reading in card.readings]} if card.readings else {}),
     }
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -92,7 +94,7 @@ def register_table(
             data=record,
             training={"seconds": seconds, "settings_tried": float(tried)},
             libraries=_libraries(),
-            parents=parents,
+            parents=(*parents, *dict.fromkeys(one.digest for one in card.readings if isinstance(one, TextScore))),
         )
         return at.registry.add(manifest, folder)
 
@@ -114,18 +116,19 @@ def compare_models(at: TableProject, models: list[str], report: Report = lambda 
         report(f"[{name}]")
         config = at.table if at.table.model == name else own_options
         fitted = fit_table(Ground(**{**vars(ground), "config": config}), report, name)
-        systems.append(System(name, _described(fitted.model), fitted.model))
+        systems.append(System(name, _described(fitted.model), fitted.model, at.texts.read_now))
         seconds[name] = fitted.seconds
     for baseline in baselines(ground):
         systems.append(System(baseline.name, baseline.description, baseline.model))
         seconds[baseline.name] = baseline.seconds
-    first = [System(OURS, systems[0].description, systems[0].model), *systems[1:]]
+    first = [replace(systems[0], name=OURS), *systems[1:]]
     evidence = report_of(at.name, "", record.test_digest, first, ground, at.config.gate)
     named = (one.model_copy(update={"name": chosen[0]}) if one.name == OURS else one for one in evidence.systems)
     return Compared(evidence.model_copy(update={"systems": tuple(named)}), seconds)
 
 
-def _bases(ground: Ground) -> list[System]:
+def bases(ground: Ground) -> list[System]:
+    """What a model must beat, fitted on the same training rows."""
     return [System(baseline.name, baseline.description, baseline.model) for baseline in baselines(ground)]
 
 

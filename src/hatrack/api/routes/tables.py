@@ -37,7 +37,7 @@ async def predict(name: str, body: RowsBody, context: InContext, trace: InTrace)
     """A label with probabilities, or a value, for each row; notes on cells that training never saw."""
 
     def work(manifest: Manifest, model: TableModel) -> dict[str, Any]:
-        found = model.predict(model.table(body.rows, body.history))
+        found = model.predict(model.table(body.rows, body.history, context.texts))
         notes = [{"row": note.row, "column": note.column, "note": note.note} for note in found.notes]
         return {"predictions": model.answers(found), "notes": notes}
 
@@ -49,7 +49,7 @@ async def explain(name: str, body: ExplainBody, context: InContext, trace: InTra
     """SHAP values of each row, the largest first; ``start`` and all contributions add up to ``margin``."""
 
     def work(manifest: Manifest, model: TableModel) -> dict[str, Any]:
-        table = model.table(body.rows, body.history)
+        table = model.table(body.rows, body.history, context.texts)
         found = [one.as_dict(body.reasons) for one in explain_rows(model, table)]
         if body.changes:
             for one, sets in zip(found, counterfactuals(model, table, most=body.changes), strict=True):
@@ -122,6 +122,7 @@ def _listed(context: Context, trace: Trace) -> list[dict[str, Any]]:
                 "target": config["target"],
                 "classes": config["classes"],
                 "columns": config["inputs"],
+                "adapters": [reading["adapter"] for reading in config.get("readings", ()) if "adapter" in reading],
             }
         )
     return found

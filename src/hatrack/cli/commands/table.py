@@ -1,4 +1,4 @@
-"""``hatrack table``: train, predict, explain, compare."""
+"""``hatrack table``: train, predict, explain, compare, stream."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
+from hatrack.cli.table_stream import stream
 
 NameArgument = Annotated[str, typer.Argument(help="The table's name in hatrack.yaml.")]
 ReferenceArgument = Annotated[str, typer.Argument(help="NAME (its champion, else its newest version) or NAME@VERSION.")]
@@ -21,7 +22,7 @@ def train(name: NameArgument, project: ProjectOption = Path("."), json: JsonOpti
     from hatrack.workflows.table_train import train_table
 
     progress = progress_console()
-    at = TableProject.open(project, name)
+    at = TableProject.open(project, name, lambda line: progress.print(f"[dim]{line}[/dim]"))
     made = train_table(at, lambda line: progress.print(f"[dim]{line}[/dim]"))
     if json:
         print_json({"manifest": made.manifest.model_dump(mode="json"), "report": made.report.model_dump(mode="json")})
@@ -121,7 +122,7 @@ def compare(
     from hatrack.workflows.table_train import compare_models
 
     progress = progress_console()
-    at = TableProject.open(project, name)
+    at = TableProject.open(project, name, lambda line: progress.print(f"[dim]{line}[/dim]"))
     found = compare_models(at, models or [], lambda line: progress.print(f"[dim]{line}[/dim]", markup=not line.startswith("[")))
     if json:
         print_json({"report": found.report.model_dump(mode="json"), "seconds": found.seconds})
@@ -135,6 +136,11 @@ PARTS = {
     "predict": (predict, "Predict every row of a file."),
     "explain": (explain, "Say why: of single rows, or of the whole model."),
     "compare": (compare, "Train all kinds of models side by side."),
+    "stream": (
+        stream,
+        "Learn from new rows in order of time: drift is flagged, and what has learned becomes a new version. The version that "
+        "serves is not touched until you promote the new one.",
+    ),
 }
 
 

@@ -67,9 +67,9 @@ def _of_row(model: TableModel, row: Table, most: int) -> list[tuple[Change, ...]
 
 def _candidates(model: TableModel, row: Table, encoded: np.ndarray, taken: set[str]) -> Iterator[tuple[Change, float, np.ndarray]]:
     """Single changes, how far each is (0 to 1), and the row after it."""
-    made = {recipe.name for recipe in model.card.recipes}
+    made = {*model.made, *(recipe.name for recipe in model.card.recipes)}
     sources = {name for recipe in model.card.recipes for name in (*recipe.of, recipe.by, recipe.time) if name}
-    locked = {*model.card.fixed, *made, *sources, *taken}
+    locked = {*model.card.fixed, *made, *sources, *(reading.column for reading in model.card.readings), *taken}
     owner = model.card.encoding.owner
     for number, column in enumerate(model.card.encoding.columns):
         if column.name in locked:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hatrack.tabular.columns.vector import Vector
+from hatrack.tabular.encoding import AnyColumn
 from hatrack.tabular.model import Prediction, TableModel
 from hatrack.tabular.scorers.base import Array
 from hatrack.tabular.table import Table
@@ -90,7 +92,7 @@ def explained(model: TableModel, table: Table, matrix: Array, prediction: Predic
         output = chosen if parts.shape[1] > 1 else 0
         about = "" if decision is None else decision.classes[1 if len(decision.classes) == 2 else chosen]
         reasons = [
-            Reason(column.name, shown(table.columns[column.name][place]), float(parts[place, output, number]))
+            Reason(column.name, shown(table.columns[_told(column)][place]), float(parts[place, output, number]))
             for number, column in enumerate(model.card.encoding.columns)
         ]
         found.append(
@@ -107,6 +109,11 @@ def explained(model: TableModel, table: Table, matrix: Array, prediction: Predic
             )
         )
     return found
+
+
+def _told(column: AnyColumn) -> str:
+    """Whose cell says what stood there: of a vector, the text that it was made of."""
+    return column.source if isinstance(column, Vector) else column.name
 
 
 def by_column(model: TableModel, matrix: Array) -> tuple[Array, Array]:

@@ -33,7 +33,7 @@ def baselines(ground: Ground) -> list[Baseline]:
     """``constant`` and ``plain``. Thresholds are chosen for the stated costs too, so that the baseline has its best chance."""
     begin = time.perf_counter()
     truth, classes = ground.truth(ground.train), len(ground.target.classes)
-    encoding = fit_encoding(ground.train, ground.kinds, truth, classes=classes)
+    encoding = fit_encoding(ground.train, ground.kinds, truth, classes=classes, vectors=ground.vectors)
     matrix = encoding.encode(ground.train)
     sample = Sample(matrix, truth, np.ones(len(truth)), classes, np.zeros(matrix.shape[1], np.int64), ground.config.seed)
     plain, _ = Linear().fit(sample, {})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import f_classif, f_regression
 
@@ -16,7 +18,10 @@ from hatrack.tabular.columns.category import MISSING, OTHER, Category
 from hatrack.tabular.columns.date import Date
 from hatrack.tabular.columns.number import Number
 from hatrack.tabular.columns.text import Text
+from hatrack.tabular.columns.vector import Vector
 from hatrack.tabular.encoding import AnyColumn, Encoding
+from hatrack.tabular.fitting.inspect import ColumnKind
+from hatrack.tabular.readings import TextVectors
 from hatrack.tabular.table import Table
 from hatrack.tabular.values import level_of, number_of, text_of
 
@@ -27,9 +32,34 @@ _MOST_WORDS = 300
 _QUANTILES = 21
 
 
-def fit_encoding(table: Table, kinds: Mapping[str, TableColumn], target: npt.NDArray[np.float64], *, classes: int) -> Encoding:
-    """The encoding of these columns. Only texts look at the target: their words are chosen by what they say of it."""
-    return Encoding(columns=tuple(_column(name, kind, table.columns[name], target, classes) for name, kind in kinds.items()))
+def fit_encoding(
+    table: Table,
+    kinds: Mapping[str, ColumnKind],
+    target: npt.NDArray[np.float64],
+    *,
+    classes: int,
+    vectors: Mapping[str, TextVectors] = MappingProxyType({}),
+) -> Encoding:
+    """The encoding of these columns. Only texts look at the target: their words are chosen by what they say of it.
+
+    Args:
+        vectors: what is known of the columns of vectors.
+    """
+    columns = []
+    for name, kind in kinds.items():
+        cells = table.columns[name]
+        columns.append(_vector(vectors[name], cells) if kind == "vector" else _column(name, kind, cells, target, classes))
+    return Encoding(columns=tuple(columns))
+
+
+def _vector(reading: TextVectors, cells: Sequence[Any]) -> Vector:
+    there = np.array([cell for cell in cells if cell is not None], np.float64)
+    if len(there) < 2:
+        width = there.shape[1] if len(there) else 0
+        return Vector(name=reading.name, source=reading.column, center=(0.0,) * width, axes=())
+    found = PCA(min(reading.parts, *there.shape), svd_solver="full").fit(there)
+    center, axes = found.mean_.round(6), found.components_.round(6)
+    return Vector(name=reading.name, source=reading.column, center=tuple(center.tolist()), axes=tuple(map(tuple, axes.tolist())))
 
 
 def _column(name: str, kind: TableColumn, cells: Sequence[Any], target: npt.NDArray[np.float64], classes: int) -> AnyColumn:

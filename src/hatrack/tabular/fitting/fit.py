@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hatrack.core.config_tables import TableColumn, TableConfig
+from hatrack.core.config_tables import TableConfig
 from hatrack.core.errors import ConfigError
 from hatrack.tabular.calibration import Calibration
 from hatrack.tabular.decision import Decision
@@ -20,13 +20,14 @@ from hatrack.tabular.features.base import computed
 from hatrack.tabular.fitting.calibrate import fit_calibration
 from hatrack.tabular.fitting.encode import fit_encoding
 from hatrack.tabular.fitting.folds import divide, folds_of
-from hatrack.tabular.fitting.inspect import inspect_columns, known_column
+from hatrack.tabular.fitting.inspect import ColumnKind, inspect_columns, known_column
 from hatrack.tabular.fitting.leaks import leak_suspects, refuse_leaks
 from hatrack.tabular.fitting.models.base import TABLE_MODELS, Sample
 from hatrack.tabular.fitting.search import SEARCH_METRICS, Trial, default_metric, out_of_fold, search, with_rounds
 from hatrack.tabular.fitting.target import Target, read_target, target_values
 from hatrack.tabular.fitting.threshold import best_threshold
 from hatrack.tabular.model import Card, TableModel
+from hatrack.tabular.readings import Reading, TextVectors
 from hatrack.tabular.scorers.base import Array
 from hatrack.tabular.table import Table
 
@@ -42,16 +43,23 @@ class Ground:
     Attributes:
         kinds: the columns that are read, by kind; ``aside`` the others, with the reason.
         inputs: the columns that a row must bring along.
+        readings: what is read out of texts; the rows hold these columns already.
     """
 
     config: TableConfig
     train: Table
     test: Table
     target: Target
-    kinds: dict[str, TableColumn]
+    kinds: dict[str, ColumnKind]
     aside: dict[str, str]
     inputs: tuple[str, ...]
     notes: tuple[str, ...]
+    readings: tuple[Reading, ...] = ()
+
+    @property
+    def vectors(self) -> dict[str, TextVectors]:
+        """Columns of vectors, by name."""
+        return {reading.name: reading for reading in self.readings if isinstance(reading, TextVectors)}
 
     def truth(self, table: Table) -> npt.NDArray[np.float64]:
         """[rows] the target."""
@@ -72,8 +80,11 @@ class Fitted:
     seconds: float
 
 
-def prepare_table(table: Table, config: TableConfig, test: Table | None = None) -> Ground:
+def prepare_table(table: Table, config: TableConfig, test: Table | None = None, readings: Sequence[Reading] = ()) -> Ground:
     """Check and divide the rows; computed columns are made first, and look only back in time.
+
+    Args:
+        readings: what was read out of texts; ``table`` and ``test`` hold these columns.
 
     Raises:
         ConfigError, DataError, CheckFailed: see the steps.
@@ -83,10 +94,11 @@ def prepare_table(table: Table, config: TableConfig, test: Table | None = None) 
             raise ConfigError(
                 f"the feature {recipe.name!r} is made of the target", given=config.target, fix="nobody knows it when predictions are made"
             )
-    inputs = tuple(table.columns)
+    read_out = {name for reading in readings for name in reading.columns}
+    inputs = tuple(name for name in table.columns if name not in read_out)
     table = computed(config.features, table, Table({}, []))
     table, target, notes = read_target(table, config)
-    table, found = inspect_columns(table, config)
+    table, found = inspect_columns(table, config, [reading.name for reading in readings if isinstance(reading, TextVectors)])
     _monotone_fits(config, found.kinds, len(target.classes))
     truth = target_values(table, config.target, target.classes)
     if test is None:
@@ -98,7 +110,9 @@ def prepare_table(table: Table, config: TableConfig, test: Table | None = None) 
     made = {recipe.name: recipe for recipe in config.features}
     read = [name for name in inputs if name in found.kinds]
     read += [name for recipe in made.values() for name in (*recipe.of, recipe.by, recipe.time) if name and name not in made]
-    return Ground(config, train, test, target, found.kinds, found.aside, tuple(dict.fromkeys(read)), (*notes, *found.notes))
+    read = [*(name for name in read if name not in read_out), *(reading.column for reading in readings)]
+    notes = [*notes, *found.notes]
+    return Ground(config, train, test, target, found.kinds, found.aside, tuple(dict.fromkeys(read)), tuple(notes), tuple(readings))
 
 
 def fit_table(ground: Ground, report: Report = lambda line: None, model: str | None = None) -> Fitted:
@@ -113,7 +127,7 @@ def fit_table(ground: Ground, report: Report = lambda line: None, model: str | N
     config, begin = ground.config, time.perf_counter()
     classes = len(ground.target.classes)
     truth = ground.truth(ground.train)
-    encoding = fit_encoding(ground.train, ground.kinds, truth, classes=classes)
+    encoding = fit_encoding(ground.train, ground.kinds, truth, classes=classes, vectors=ground.vectors)
     whole = _sample(ground.train, truth, encoding, config, classes)
     refuse_leaks(leak_suspects(whole.matrix, truth, encoding, classes=classes, seed=config.seed), config.allow_leaks, classes)
     folds = _folds(ground, whole, truth, classes)
@@ -127,6 +141,7 @@ def fit_table(ground: Ground, report: Report = lambda line: None, model: str | N
         model=best.model,
         scorer=scorer.kind,
         encoding=encoding,
+        readings=ground.readings,
         recipes=config.features,
         inputs=ground.inputs,
         calibration=calibration,
@@ -164,7 +179,7 @@ def _metric(config: TableConfig, classes: int) -> str:
     raise ConfigError(f"there is no metric {wanted!r} for tables", given=f"metric: {wanted}", allowed=", ".join(allowed))
 
 
-def _monotone_fits(config: TableConfig, kinds: dict[str, TableColumn], classes: int) -> None:
+def _monotone_fits(config: TableConfig, kinds: dict[str, ColumnKind], classes: int) -> None:
     wrong = [name for name in config.monotone if kinds.get(name) != "number"]
     if wrong:
         raise ConfigError(
@@ -193,7 +208,7 @@ def _folds(ground: Ground, whole: Sample, truth: npt.NDArray[np.float64], classe
     for train, held in folds_of(ground.train, truth, ground.config, classes=classes):
         if by_target:
             part = ground.train.take(train)
-            encoding = fit_encoding(part, ground.kinds, truth[train], classes=classes)
+            encoding = fit_encoding(part, ground.kinds, truth[train], classes=classes, vectors=ground.vectors)
             both = _sample(ground.train, truth, encoding, ground.config, classes)
         else:
             both = whole

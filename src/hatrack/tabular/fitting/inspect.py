@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from hatrack.core.names import closest
 from hatrack.tabular.table import Table
 from hatrack.tabular.values import is_missing, level_of, number_of, shown, time_of
 
-__all__ = ["Inspection", "inspect_columns", "known_column"]
+__all__ = ["ColumnKind", "Inspection", "inspect_columns", "known_column"]
+
+ColumnKind = TableColumn | Literal["vector"]
 
 _ID = re.compile(r"(^|[_\s.-])(id|uuid|guid|key|nr|no|number|ref)$|^id[_\s.-]", re.IGNORECASE)
 _NEARLY_ALL = 0.9  # so many cells that are numbers, and the others are mistakes
@@ -26,13 +28,16 @@ _WORDS = 4  # texts have at least so many words, on average
 class Inspection:
     """Kinds of the columns that the model reads, columns set aside with the reason, and what else was noticed."""
 
-    kinds: dict[str, TableColumn] = field(default_factory=dict)
+    kinds: dict[str, ColumnKind] = field(default_factory=dict)
     aside: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def inspect_columns(table: Table, config: TableConfig) -> tuple[Table, Inspection]:
+def inspect_columns(table: Table, config: TableConfig, vectors: Collection[str] = ()) -> tuple[Table, Inspection]:
     """Guess every column's kind; infinite numbers become empty cells, which is noted.
+
+    Args:
+        vectors: columns that hold vectors.
 
     Raises:
         ConfigError: the config names a column that is not there. DataError: a column of numbers with a few cells that
@@ -56,6 +61,8 @@ def inspect_columns(table: Table, config: TableConfig) -> tuple[Table, Inspectio
             found.aside[name] = "ignored, as the config says"
         elif name == config.split.column and name not in config.columns:
             found.aside[name] = f"it divides the rows (split by {config.split.by})"
+        elif name in vectors:
+            found.kinds[name] = "vector"
         else:
             _look(name, cells, table, config.columns.get(name), found)
     for name in found.kinds:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from hatrack.tabular.scorers.base import Array
 
-__all__ = ["best_threshold", "cheapest"]
+__all__ = ["best_threshold", "cheapest", "indifferent"]
 
 _RESAMPLES = 200
 
@@ -26,6 +26,14 @@ def best_threshold(positive: Array, target: npt.NDArray[np.int64], costs: tuple[
     rng = np.random.default_rng(seed)
     draws = (rng.integers(0, len(target), len(target)) for _ in range(_RESAMPLES))
     return float(np.mean([cheapest(positive[rows], target[rows], costs) for rows in draws]))
+
+
+def indifferent(costs: tuple[tuple[float, ...], ...] | None) -> float:
+    """The probability at which both choices cost the same, if it is right: one half where every error counts the same."""
+    if costs is None:
+        return 0.5
+    wrongly_chosen, wrongly_left = costs[0][1] - costs[0][0], costs[1][0] - costs[1][1]
+    return wrongly_chosen / (wrongly_chosen + wrongly_left) if wrongly_chosen + wrongly_left > 0 else 0.5
 
 
 def cheapest(positive: Array, target: npt.NDArray[np.int64], costs: tuple[tuple[float, ...], ...] | None) -> float:

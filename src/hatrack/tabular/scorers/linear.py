@@ -35,12 +35,13 @@ class LinearScorer:
     kind = "linear"
 
     def margins(self, matrix: Array) -> Array:
-        return self._scaled(matrix) @ self.weights.T + self.bias
+        return self.scaled(matrix) @ self.weights.T + self.bias
 
     def contributions(self, matrix: Array) -> tuple[Array, Array]:
-        return self._scaled(matrix)[:, None, :] * self.weights, self.bias
+        return self.scaled(matrix)[:, None, :] * self.weights, self.bias
 
-    def _scaled(self, matrix: Array) -> Array:
+    def scaled(self, matrix: Array) -> Array:
+        """``[rows, features]`` filled, with mean zero and spread one."""
         filled: Array = np.where(np.isnan(matrix), self.fill, matrix)
         return (filled - self.mean) / self.scale
 

@@ -47,8 +47,6 @@ class XGBoost:
         known_options(options, _KNOWN, "xgboost")
         chosen = {**_DEFAULT, **options}
         rounds = int(chosen.pop("rounds", 1000 if held_out is not None else 200))
-        if sample.monotone.any():
-            chosen["monotone_constraints"] = "(" + ",".join(str(int(sign)) for sign in sample.monotone) + ")"
         beside: dict[str, Any] = {}
         if held_out is not None:
             beside = {"evals": [(_matrix(xgboost, held_out), "held_out")], "early_stopping_rounds": _PATIENCE, "verbose_eval": False}
@@ -76,6 +74,8 @@ def _objective(sample: Sample) -> dict[str, Any]:
         found = {"objective": "binary:logistic"}
     elif sample.classes:
         found = {"objective": "multi:softprob", "num_class": sample.classes}
+    if sample.monotone.any():
+        found["monotone_constraints"] = "(" + ",".join(str(int(sign)) for sign in sample.monotone) + ")"
     return {**found, "seed": sample.seed, "validate_parameters": True, "verbosity": 0}
 
 

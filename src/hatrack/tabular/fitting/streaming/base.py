@@ -12,7 +12,17 @@ __all__ = ["LEARNERS", "Learner"]
 
 
 class Learner(Protocol):
-    """A model for two classes that takes rows as they come. Before the first ones it answers one half."""
+    """A model for two classes that takes rows as they come. Before the first ones it answers one half.
+
+    Attributes:
+        keeps_monotone: it holds to ``Sample.monotone``.
+    """
+
+    keeps_monotone: bool
+
+    def resume(self, scorer: Scorer) -> bool:
+        """Go on from a stored model: answer as it does, then learn. False where it is of another kind; then nothing changed."""
+        ...
 
     def learn(self, sample: Sample) -> None:
         """Go on learning; what was learned stays, as far as the kind of model lets it."""

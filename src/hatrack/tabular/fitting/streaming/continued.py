@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from hatrack.tabular.fitting.models.base import Sample
 from hatrack.tabular.fitting.models.xgboost import XGBoost, continued
-from hatrack.tabular.scorers.base import Array
+from hatrack.tabular.scorers.base import Array, Scorer
 from hatrack.tabular.scorers.boosted import BoostedScorer
 
 __all__ = ["Continued"]
@@ -19,8 +19,16 @@ _FIRST, _MORE = 60, 10  # trees of the first rows, and of every later part
 class Continued:
     """Old trees stay: after a change of the world they must be outvoted, so a fresh start forgets faster."""
 
+    keeps_monotone = True
+
     def __init__(self) -> None:
         self._scorer: BoostedScorer | None = None
+
+    def resume(self, scorer: Scorer) -> bool:
+        if not isinstance(scorer, BoostedScorer) or scorer.link != "logit":
+            return False
+        self._scorer = scorer
+        return True
 
     def learn(self, sample: Sample) -> None:
         if self._scorer is None:

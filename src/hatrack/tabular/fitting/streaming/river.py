@@ -8,7 +8,7 @@ import numpy as np
 
 from hatrack.core.extras import require
 from hatrack.tabular.fitting.models.base import Sample
-from hatrack.tabular.scorers.base import Array
+from hatrack.tabular.scorers.base import Array, Scorer
 
 __all__ = ["River"]
 
@@ -16,9 +16,14 @@ __all__ = ["River"]
 class River:
     """It has no stored form: its state is Python objects, and versions hold no code."""
 
+    keeps_monotone = False
+
     def __init__(self) -> None:
         tree = require("river.tree", extra="tables", reason="the learner river")
         self._model: Any = tree.HoeffdingAdaptiveTreeClassifier(grace_period=50, seed=0)
+
+    def resume(self, scorer: Scorer) -> bool:
+        return False
 
     def learn(self, sample: Sample) -> None:
         for row, target in zip(sample.matrix, sample.target, strict=True):
