@@ -46,7 +46,7 @@ def _listen_for(model: object, token: int) -> None:
     with torch.no_grad():
         for parameter in bert.parameters():
             parameter.zero_()
-        bert.embeddings.word_embeddings.weight[:, 0] = -0.01
+        bert.embeddings.word_embeddings.weight[:, 1] = 1.0  # so that the norm of a layer keeps how large the first one is
         bert.embeddings.word_embeddings.weight[token, 0] = 4.0
         bert.embeddings.LayerNorm.weight.fill_(1.0)
         layer = bert.encoder.layer[0]

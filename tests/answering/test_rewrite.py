@@ -53,6 +53,12 @@ def test_what_is_no_query_is_not_used_and_the_reason_is_told(text, reason):
     assert (one.query, one.reason) == ("", reason)
 
 
+def test_a_language_without_blanks_shares_letters():
+    turns = [Message("user", "増値税の税率は何ですか")]
+    assert rewritten(turns, said("増値税 2012")).query == "増値税 2012"
+    assert rewritten(turns, said("博物館")).reason == "unrelated"
+
+
 def test_an_adapter_that_cannot_be_asked_now_is_no_end_of_the_search():
     def ask(messages):
         raise RequestError("the prompt is too long")

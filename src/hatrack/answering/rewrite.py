@@ -3,8 +3,8 @@
     messages ─► adapter, told to write a query ─┬─ usable ──► looked for
                                                 └─ not ─────► the question itself, and the reason is kept and counted
 
-A query is usable when it is one short line that shares a word with the conversation. A small model that answers instead of
-rewriting, or that goes astray, costs time and no sources.
+A query is usable when it is one short line that shares a telling word with the conversation. A small model that goes astray
+costs time and no sources.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _RULES = (
 _LONGEST = 48  # words of a query
 _TURNS = 6  # of a conversation, from its end, that the model sees
 _MARKS = re.compile(r"^\s*(?:(?:search\s+)?query|question)\s*:\s*", re.IGNORECASE)
-_WORD = re.compile(r"\w{3,}")
+_TELLING = 4  # letters of a word that says what a text is about; shorter ones must be names in capitals, or hold a digit
+_CJK = 0x2E80  # from here on, scripts write without blanks
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,18 @@ def rewritten(messages: Sequence[Message], ask: Callable[[Sequence[Message]], st
         return Rewritten("", "empty")
     if len(query.split()) > _LONGEST:
         return Rewritten("", "long")
-    known = set(_WORD.findall(told.casefold()))
-    if known and not known & set(_WORD.findall(query.casefold())):
+    known = _telling(" ".join(turn.content for turn in turns))
+    if known and not known & _telling(query):
         return Rewritten("", "unrelated")
     return Rewritten(query)
+
+
+def _telling(text: str) -> set[str]:
+    """The words of a text that say what it is about; pairs of letters where words are not written apart."""
+    found: set[str] = set()
+    for word in re.findall(r"\w+", text):
+        if ord(max(word)) >= _CJK:
+            found |= {word[i : i + 2] for i in range(max(1, len(word) - 1))}
+        elif len(word) >= _TELLING or word.isupper() or any(one.isdigit() for one in word):
+            found.add(word.casefold())
+    return found

@@ -162,6 +162,7 @@ class WeaviateStore:
         self._ask("POST", "/schema", made, allowed=(422,))  # another process may have been faster
         found = self._class(collection)
         if found is None:
+            self._ask("POST", "/schema", made)  # it was refused for another reason, which is raised
             raise self._refused(f"the class {made['class']} cannot be made")
         return found
 
