@@ -8,7 +8,10 @@ from typing import Any
 
 __all__ = ["parse_query"]
 
-_TOKEN = re.compile(r'\s*(?:("(?:[^"\\\n]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([_A-Za-z]\w*)|([{}()\[\]:]))[\s,]*')
+_TOKEN = re.compile(
+    r'\s*(?:("(?:[^"\\\n]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)'
+    r"|([_A-Za-z]\w*)|([{}()\[\]:]))[\s,]*"
+)
 
 
 def parse_query(text: str) -> list[tuple[str, str, dict[str, Any], list[str]]]:

@@ -54,13 +54,7 @@ class WeaviateServer:
     def answer(self, method: str, path: str, body: Any) -> Any:
         match [method, *path.removeprefix("/v1/").split("/")]:
             case ["POST", "schema"]:
-                if not re.fullmatch(r"[A-Z][_0-9A-Za-z]*", body["class"]) or body["class"] in self.classes:
-                    raise Refused(422, f"{body['class']} is no name, or is taken")
-                self.classes[body["class"]] = {**body, "properties": []}
-                self.objects[body["class"]] = {}
-                for one in body["properties"]:
-                    self.add_property(body["class"], one)
-                return self.classes[body["class"]]
+                return self.add_class(body)
             case ["GET", "schema", name]:
                 return self.known(name, 404)
             case ["DELETE", "schema", name]:
@@ -72,19 +66,33 @@ class WeaviateServer:
             case ["POST", "batch", "objects"]:
                 return [self.put(one) for one in body["objects"]]
             case ["DELETE", "batch", "objects"]:
-                name = body["match"]["class"]
-                gone = [one for one in self.objects[self.known(name)["class"]] if self.matches(name, one, body["match"]["where"], "Array")]
-                for one in gone:
-                    del self.objects[name][one]
-                return {"results": {"matches": len(gone), "successful": len(gone), "failed": 0, "limit": 10_000}}
-            case ["POST", "graphql"] if self.graphql_off:
-                raise Refused(404, "graphql is disabled")
+                return self.remove(body["match"]["class"], body["match"]["where"])
             case ["POST", "graphql"]:
-                try:
-                    return {"data": {root: {name: self.query(root, name, *rest)} for root, name, *rest in parse_query(body["query"])}}
-                except Refused as error:
-                    return {"errors": [{"message": str(error)}]}
+                return self.graphql(body["query"])
         raise Refused(405, f"{method} {path}")
+
+    def add_class(self, body: dict[str, Any]) -> Any:
+        if not re.fullmatch(r"[A-Z][_0-9A-Za-z]*", body["class"]) or body["class"] in self.classes:
+            raise Refused(422, f"{body['class']} is no name, or is taken")
+        self.classes[body["class"]] = {**body, "properties": []}
+        self.objects[body["class"]] = {}
+        for one in body["properties"]:
+            self.add_property(body["class"], one)
+        return self.classes[body["class"]]
+
+    def remove(self, name: str, where: dict[str, Any]) -> Any:
+        gone = [one for one in self.objects[self.known(name)["class"]] if self.matches(name, one, where, "Array")]
+        for one in gone:
+            del self.objects[name][one]
+        return {"results": {"matches": len(gone), "successful": len(gone), "failed": 0, "limit": 10_000}}
+
+    def graphql(self, query: str) -> Any:
+        if self.graphql_off:
+            raise Refused(404, "graphql is disabled")
+        try:
+            return {"data": {root: {name: self.query(root, name, *rest)} for root, name, *rest in parse_query(query)}}
+        except Refused as error:
+            return {"errors": [{"message": str(error)}]}
 
     def known(self, name: str, status: int = 422) -> dict[str, Any]:
         if name not in self.classes:
@@ -147,6 +155,7 @@ def weaviate_server() -> Iterator[WeaviateServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *args: object) -> None:
             pass

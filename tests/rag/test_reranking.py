@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from hatrack.cli.main import main
 from hatrack.core.errors import ModelError
 from hatrack.rag.retrieve import Query, Retriever
 from knowledge_places import add, found, knowledge_project, open_kb, write_rows
@@ -56,13 +55,11 @@ def test_a_passage_far_down_comes_up_also_where_few_are_asked_for(root, listens_
     assert found(root, "green apple lamp", k=1) == ["b"]
 
 
-def test_explain_shows_what_it_said(root, listens_for_stone, capsys, monkeypatch):
+def test_explain_shows_what_it_said(root, listens_for_stone, hatrack, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
-    main(["kb", "search", "apple", "--explain", "--project", str(root)])
-    assert "read again" not in capsys.readouterr().out
+    assert "read again" not in hatrack("kb", "search", "apple", "--explain", project=root).out
     knowledge_project(root, search={"reranker": str(listens_for_stone)})
-    main(["kb", "search", "apple", "--explain", "--project", str(root)])
-    assert "read again" in capsys.readouterr().out
+    assert "read again" in hatrack("kb", "search", "apple", "--explain", project=root).out
 
 
 def test_a_model_that_is_none_is_said_at_the_first_question(root, tiny_encoder):

@@ -168,9 +168,7 @@ class Grounder:
             return Grounded(tuple(messages), (), (), rag.not_found, version, written)
         return Grounded(framed(messages, texts, system), passages, texts, None, version, written)
 
-    def rewrite(
-        self, messages: Sequence[Message], adapter: str, ask: Callable[[Sequence[Message]], str] | None
-    ) -> Rewritten | None:
+    def rewrite(self, messages: Sequence[Message], adapter: str, ask: Callable[[Sequence[Message]], str] | None) -> Rewritten | None:
         """The question as the adapter would look for it; None where its ``rag`` does not say so."""
         rag = self.settings(adapter)
         if ask is None or rag is None or not rag.rewrite:

@@ -1,7 +1,6 @@
-"""Linear layers of an encoder in 8 bits, for speed: weights per output channel, activations per call.
+"""Linear layers of an encoder in 8 bits, for speed: one scale for each output of the weights, one for each row that comes in.
 
-The scale of the activations is that of all rows of a call together. Whoever wants a text's vector not to depend on its
-neighbours calls with one text at a time.
+A row's own scale, and sums of whole numbers: what a row gives does not depend on the rows beside it.
 """
 
 from __future__ import annotations
@@ -11,22 +10,27 @@ from torch import nn
 
 __all__ = ["Int8Linear", "in_int8"]
 
+_LARGEST = 127
+_LEAST = 1e-8  # a scale of a row of zeros
+
 
 class Int8Linear(nn.Module):
-    """``x Wᵀ + b`` for ``x [..., d_in]``, with ``W`` rounded to 8 bits, symmetric, one scale for each of its rows."""
+    """``x Wᵀ + b`` for ``x [..., d_in]``, both rounded to 8 bits, symmetric, row by row (as in LLM.int8, Dettmers et al. 2022)."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        weight = linear.weight.detach().float()
-        scales = weight.abs().amax(dim=1).clamp_min(1e-8) / 127
-        rounded = torch.quantize_per_channel(weight, scales, torch.zeros(len(scales), dtype=torch.long), 0, torch.qint8)
-        self._packed = torch.ops.quantized.linear_prepack(rounded, None if linear.bias is None else linear.bias.detach().float())
+        rounded, self._scales = _rounded(linear.weight.detach().float())
+        self._weight = rounded.t().contiguous()
+        self._scales = self._scales.squeeze(1)
+        self._bias = None if linear.bias is None else linear.bias.detach().float()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[..., d_in]`` to ``[..., d_out]``."""
-        # one bit of the activations is given up: without it, sums overflow on processors that add in 16 bits
-        product: torch.Tensor = torch.ops.quantized.linear_dynamic(x, self._packed, True)
-        return product
+        rounded, scales = _rounded(x.reshape(-1, x.shape[-1]))
+        product = torch._int_mm(rounded, self._weight).float().mul_(scales).mul_(self._scales)
+        if self._bias is not None:
+            product.add_(self._bias)
+        return product.view(*x.shape[:-1], -1)
 
 
 def in_int8(module: nn.Module) -> nn.Module:
@@ -37,3 +41,9 @@ def in_int8(module: nn.Module) -> nn.Module:
         else:
             in_int8(child)
     return module
+
+
+def _rounded(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows in 8 bits, and the scale of each, ``[rows, 1]``."""
+    scales = rows.abs().amax(dim=1, keepdim=True).clamp_min_(_LEAST).div_(_LARGEST)
+    return rows.div(scales).round_().to(torch.int8), scales

@@ -89,8 +89,7 @@ class EncoderEmbedder:
             tokenizer: Any = self._files.tokenizer
             rows = tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"] if texts else []
             vectors = np.empty((len(rows), self._module.config.hidden_size), dtype=np.float32)
-            # in 8 bits one text at a time: the scale of a batch would make a vector depend on its neighbours
-            for batch in token_batches(rows, _TOKENS, 1 if self._int8 else 64):
+            for batch in token_batches(rows, _TOKENS):
                 ids, mask = pad_right([rows[i] for i in batch], tokenizer.pad_token_id or 0)
                 if self._first_token:
                     first = self._module(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0]

@@ -1,7 +1,7 @@
 """The ``weaviate`` store: a Weaviate server over plain HTTP, a class for each collection; no client is needed.
 
-    /v1/schema          classes and their properties        /v1/batch/objects   put, remove
-    /v1/graphql         search, vectors, count
+/v1/schema          classes and their properties        /v1/batch/objects   put, remove
+/v1/graphql         search, vectors, count
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class WeaviateStore:
                 raise wrong_dimension(collection, len(point.vector), size)
         for name, kind in properties([point.payload for point in points]).items():
             if name not in known:
-                made = {"name": name, "dataType": [kind], **(_WHOLE if kind == "text" else {"indexFilterable": True})}
-                if self._ask("POST", f"/schema/{self._name(collection)}/properties", made, allowed=(422,)) is None:
+                new = {"name": name, "dataType": [kind], **(_WHOLE if kind == "text" else {"indexFilterable": True})}
+                if self._ask("POST", f"/schema/{self._name(collection)}/properties", new, allowed=(422,)) is None:
                     self._known.pop(collection, None)  # another process was faster, or it is refused: then the objects are too
                 known.add(name)
         rows = iter(points)
@@ -189,7 +189,7 @@ class WeaviateStore:
         except (self._http.TransportError, ValueError) as error:
             raise StoreUnreachable(
                 "the Weaviate server does not answer",
-                given=f"{self._host}: {type(error).__name__}: {error}",
+                given=f"{self._host}: {error}",
                 fix="look at the server and at knowledge.store",
             ) from error
         if answer.status_code >= 500:
