@@ -94,7 +94,7 @@ def frtax(data: Path, work: Path) -> dict[str, float]:
 def fusing(data: Path, work: Path) -> dict[str, float]:
     """Which weights of fusing the training claims would choose, and how little the neighbours differ; after ``scifact``."""
     asked = scifact_questions(data, "train")
-    kb = opened(work / "scifact")
+    kb = opened(project(work / "scifact", scifact_corpus(data), "en"))
     retriever = Retriever(kb)
     sides = {mode: [_ranked(retriever, one.text, mode) for one in asked] for mode in ("dense", "words")}
     kb.close()
@@ -123,7 +123,6 @@ def int8(data: Path, work: Path) -> dict[str, float]:
     asked = scifact_questions(data, "test")
     figures = {}
     for name, root in (("anew", work / "scifact-int8"), ("shared", work / "scifact")):
-        was = (work / "scifact" / "hatrack.yaml").read_text()
         kb = opened(project(root, scifact_corpus(data), "en", precision="int8"))
         start = time.perf_counter()
         if name == "anew":
@@ -137,7 +136,6 @@ def int8(data: Path, work: Path) -> dict[str, float]:
         if name == "shared":
             figures["int8_least_cosine"] = min(kb.catalog.meta("agreed").values())
         kb.close()
-        (work / "scifact" / "hatrack.yaml").write_text(was)
     return figures
 
 
