@@ -50,6 +50,12 @@ fault(
     "the Qdrant server does not answer",
 )
 fault(
+    "a Weaviate server that does not answer",
+    "kb add PROJECT/facts.jsonl",
+    lambda at: _base(at, store="weaviate://127.0.0.1:9"),
+    "the Weaviate server does not answer",
+)
+fault(
     "a Pinecone index without a key",
     "kb add PROJECT/facts.jsonl",
     lambda at: _base(at, store="pinecone://index.example"),
@@ -70,6 +76,21 @@ fault(
 )
 fault("an embedder of no kind", "kb add PROJECT/facts.jsonl", lambda at: _base(at, embedder="hshing:3"), "did you mean hashing?")
 fault("a hashing embedder of no size", "kb add PROJECT/facts.jsonl", lambda at: _base(at, embedder="hashing:3"), "hashing:N")
+fault("eight bits for an embedder that has none", "kb add PROJECT/facts.jsonl", lambda at: _base(at, precision="int8"), "only an encoder")
+fault(
+    "a reranker of no kind",
+    "kb search x",
+    lambda at: _filled(at, search={"reranker": "crss-encoder:x"}),
+    "no reranker called",
+    "did you mean cross-encoder?",
+)
+fault(
+    "a reranker that scores no pairs",
+    "kb search refunds",
+    lambda at: _filled(at, search={"reranker": "bundled/all-minilm-l6-v2"}),
+    "does not score pairs",
+    "knowledge.search.reranker",
+)
 fault("a language without a stemmer", "kb search x", lambda at: _filled(at, language="xx"), "no stemmer", "auto")
 fault(
     "chunks that are longer than the embedder reads",

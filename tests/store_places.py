@@ -4,7 +4,7 @@
 
     faiss, qdrant+edge   the real engine, in this process
     postgresql           a real server with pgvector, out of the wheel pgserver
-    qdrant, pinecone     a server on loopback that speaks its protocol
+    qdrant, pinecone, weaviate   a server on loopback that speaks its protocol
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ def store_url(kind: str, folder: Path) -> Iterator[str]:
         from qdrant_server import qdrant_server
 
         with qdrant_server() as server:
+            yield server.url
+    elif kind == "weaviate":
+        from weaviate_server import weaviate_server
+
+        with weaviate_server() as server:
             yield server.url
     elif kind == "pinecone":
         from pinecone_server import pinecone_server

@@ -17,10 +17,11 @@ ASK = {"messages": [{"role": "user", "content": "a lost card is replaced for how
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, tiny_causal):
     root = project_of(tmp_path_factory.mktemp("knowledge"), tiny_causal)
-    for seed, name in enumerate(("plain", "reader")):
+    for seed, name in enumerate(("plain", "reader", "rewriter")):
         plant(root, tiny_causal, name, seed)
     config = yaml.safe_load((root / "hatrack.yaml").read_text())
     config["adapters"]["reader"] = {"data": "data.jsonl", "task": "instruct", "rag": {"tokens": 120, "filter": {"country": "FR"}}}
+    config["adapters"]["rewriter"] = {"data": "data.jsonl", "task": "instruct", "rag": {"rewrite": True, "enabled": False}}
     config["knowledge"] = {"embedder": "hashing:256", "language": "en", "collections": {"main": {}, "acme": {"tenants": ["acme"]}}}
     config["serve"] = {"cache": {"enabled": True}}
     (root / "hatrack.yaml").write_text(yaml.safe_dump(config))
@@ -57,6 +58,18 @@ def test_an_adapter_reads_by_itself_and_can_be_told_not_to(server):
     assert found[0]["source"] == "facts.jsonl#card"
     assert {one["metadata"]["country"] for one in found} == {"FR"}
     assert "knowledge" not in ask(server, model="reader", knowledge=False).json()["choices"][0]
+
+
+def test_a_question_is_rewritten_told_and_counted(server):
+    told = ask(server, model="rewriter", knowledge={"k": 1}).json()["choices"][0]["knowledge"]
+    assert (told["query"] is None) != (told["not_rewritten"] is None)
+    outcome = told["not_rewritten"] or "used"
+    if told["query"] is None:  # a model of chance writes no query: then the question itself was looked for
+        assert told["sources"][0]["source"] == "facts.jsonl#card"
+    with server.client() as client:
+        page = client.get("/metrics").text
+    assert f'hatrack_rewrites_total{{adapter="rewriter",outcome="{outcome}"}} 1.0' in page
+    assert 'adapter="plain",outcome' not in "".join(line for line in page.splitlines() if line.startswith("hatrack_rewrites"))
 
 
 def test_where_nothing_is_near_enough_no_model_is_asked(server):

@@ -117,3 +117,21 @@ def test_a_conversation_from_documents(tiny_causal, tmp_path):
     ran = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "[1] facts.jsonl#card" in ran.stdout
+
+
+def test_a_search_looks_as_an_adapter_does_and_shows_the_query(tmp_path, tiny_causal, hatrack):
+    root = copy_of(trained_by_text(tiny_causal), tmp_path)
+    config = root / "hatrack.yaml"
+    config.write_text(config.read_text() + "knowledge: {embedder: 'hashing:256', language: en}\n")
+    add(root, write_rows(root / "facts.jsonl", FACTS))
+    asked = ("kb", "search", "a lost card is replaced", "--adapter", "colours", "--explain")
+    assert "rewritten" not in hatrack(*asked, project=root).out
+    config.write_text(config.read_text().replace("  colours:", "  colours:\n    rag: {rewrite: true, filter: {country: IN}}", 1))
+    ran = hatrack(*asked, project=root)
+    assert ran.code == 0, ran.err
+    assert "rewritten by colours: " in ran.out
+    assert "#hours" in ran.out
+    assert "#card" not in ran.out
+    wrong = hatrack("kb", "search", "x", "--adapter", "colors", project=root)
+    assert wrong.code == 2
+    assert "did you mean colours?" in wrong.err

@@ -53,6 +53,7 @@ def test_a_fingerprint_is_of_everything_that_decides_a_vector(made, kind):
     if kind != "hashing":  # it takes no prefix
         prefixed = made(kind, query_prefix="query: ")
         assert prefixed.fingerprint != made(kind).fingerprint
+        assert prefixed.family != made(kind).family
         assert np.allclose(prefixed.queries(["x"]), made(kind).passages(["query: x"]), atol=1e-5)
 
 

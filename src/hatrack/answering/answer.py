@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from queue import SimpleQueue
 from typing import Literal
 
 from hatrack.answering.cache import AnswerCache
@@ -22,7 +23,7 @@ from hatrack.core.chat import Message
 from hatrack.core.digest import sha256_json
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
-from hatrack.serving.request import Event, Finished, Piece, Request, SamplingParams, TokenChoice
+from hatrack.serving.request import Event, Failed, Finished, Piece, Request, SamplingParams, TokenChoice
 from hatrack.serving.service import ModelService
 
 __all__ = ["Answer", "Answerer", "CacheState"]
@@ -125,6 +126,27 @@ class Answerer:
             return Answer(manifest, "near" if found.near else "hit", None)
         keep = _Keeping(emit, lambda answer: cache.put(key, answer, tenant=tenant, digest=digest, near=near))
         return Answer(manifest, "miss", self.service.submit(manifest, prompt, params, keep, tenant, messages))
+
+    def short(self, manifest: Manifest | None, messages: Sequence[Message], tokens: int, tenant: str = "") -> str:
+        """A short answer for ourselves, waited for: not for the event loop. It is neither kept nor logged as an answer.
+
+        Raises:
+            Busy, RequestError, AdapterError, TemplateError: see ``ModelService.submit``.
+        """
+        pieces: list[str] = []
+        ended: SimpleQueue[Exception | None] = SimpleQueue()
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Piece):
+                pieces.append(event.text)
+            else:
+                ended.put(event.error if isinstance(event, Failed) else None)
+
+        self.service.submit(manifest, self.service.render(manifest, messages), SamplingParams(max_tokens=tokens), listen, tenant)
+        error = ended.get()
+        if error is not None:
+            raise error
+        return "".join(pieces)
 
     def say(self, manifest: Manifest | None, text: str, prompt_tokens: int, emit: Callable[[Event], None]) -> Answer:
         """An answer that no model is asked for: that nothing is known. Its events come before this returns."""

@@ -1,7 +1,7 @@
 """From a conversation to one that carries its sources: find, keep what is near enough and fits, frame, and check the answer.
 
-messages ─► passages ─► threshold ─┬─ none is near enough ─► "not in the sources", and no model is asked
-                                   └─ budget ─► frame ─► model ─► citations checked
+messages ─► query ─► passages ─► threshold ─┬─ none is near enough ─► "not in the sources", and no model is asked
+                                             └─ budget ─► frame ─► model ─► citations checked
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hatrack.answering.rewrite import Rewritten, rewritten
 from hatrack.answering.route import routed_text
 from hatrack.core.chat import Message
 from hatrack.core.config import ProjectConfig
@@ -49,6 +50,7 @@ class Grounded:
         texts: what of each source the model sees.
         answer: what is said without asking a model, where no passage is near enough; else None.
         version: of all that was retrieved, for caches.
+        rewritten: the query that the adapter wrote; None where it was not asked to.
     """
 
     messages: tuple[Message, ...]
@@ -56,6 +58,7 @@ class Grounded:
     texts: tuple[str, ...]
     answer: str | None
     version: str
+    rewritten: Rewritten | None = None
 
     def check(self, answer: str) -> CheckedAnswer:
         """Whether an answer rests on these sources."""
@@ -63,8 +66,9 @@ class Grounded:
 
     def told(self, answer: str) -> dict[str, Any]:
         """Sources and checks of a finished answer, for programs."""
+        asked = {} if self.rewritten is None else {"query": self.rewritten.query or None, "not_rewritten": self.rewritten.reason or None}
         if self.answer is not None:
-            return {"found": False, "sources": [], "citations": [], "missing": [], "unsupported": []}
+            return {"found": False, "sources": [], "citations": [], "missing": [], "unsupported": [], **asked}
         checked = self.check(answer)
         numbered = list(enumerate(self.passages, 1))
         sources = [
@@ -86,16 +90,22 @@ class Grounded:
             "citations": citations,
             "missing": list(checked.missing),
             "unsupported": list(checked.unsupported),
+            **asked,
         }
 
 
 class Grounder:
-    """Finds the sources of answers in one project. Thread-safe; the embedder is loaded when the first question is asked."""
+    """Finds the sources of answers in one project. Thread-safe; the embedder is loaded when the first question is asked.
+
+    Attributes:
+        count: told of every rewritten question: whose, and ``used`` or why not, see ``Rewritten``.
+    """
 
     def __init__(self, project: Project, config: ProjectConfig) -> None:
         self._project, self._config = project, config
         self._lock = threading.Lock()  # one embedder, one connection
         self._opened: tuple[KnowledgeBase, Retriever] | None = None
+        self.count: Callable[[str, str], None] = lambda adapter, outcome: None
 
     def settings(self, adapter: str) -> RagSettings | None:
         """What an adapter's config says of knowledge; None where it says nothing."""
@@ -120,6 +130,7 @@ class Grounder:
         count: Callable[[str], int],
         room: int,
         system: str = "",
+        ask: Callable[[Sequence[Message]], str] | None = None,
     ) -> Grounded:
         """Find the sources of an answer.
 
@@ -128,6 +139,7 @@ class Grounder:
             count: tokens of a text, as the model counts them.
             room: tokens that the prompt may still take.
             system: the adapter's own prompt.
+            ask: has the adapter answer a conversation, for its ``rag.rewrite``; None: nothing is rewritten.
 
         Raises:
             RequestError: there is no room for any of them.
@@ -138,8 +150,9 @@ class Grounder:
         collections = self.readable(wish.collections or rag.collections, tenant)
         conditions = [dict(one) for one in (rag.filter, wish.where) if one]
         where = {"all": conditions} if conditions else {}
-        query = Query(routed_text(messages), collections, where, wish.as_of, None, wish.k or rag.k)
-        found = self.search(query)
+        written = self.rewrite(messages, adapter, ask)
+        text = (written.query if written else "") or routed_text(messages)
+        found = self.search(Query(text, collections, where, wish.as_of, None, wish.k or rag.k))
         least = rag.threshold if wish.threshold is None else wish.threshold
         near = [passage for passage in found if passage.similarity >= least]
         kept = fitting(near, min(rag.tokens, room - cost_of_frame(count)), count)
@@ -152,8 +165,17 @@ class Grounder:
         passages, texts = tuple(passage for passage, _ in kept), tuple(text for _, text in kept)
         version = sha256_json([[one.id for one in passages], list(texts)])
         if not kept:
-            return Grounded(tuple(messages), (), (), rag.not_found, version)
-        return Grounded(framed(messages, texts, system), passages, texts, None, version)
+            return Grounded(tuple(messages), (), (), rag.not_found, version, written)
+        return Grounded(framed(messages, texts, system), passages, texts, None, version, written)
+
+    def rewrite(self, messages: Sequence[Message], adapter: str, ask: Callable[[Sequence[Message]], str] | None) -> Rewritten | None:
+        """The question as the adapter would look for it; None where its ``rag`` does not say so."""
+        rag = self.settings(adapter)
+        if ask is None or rag is None or not rag.rewrite:
+            return None
+        written = rewritten(messages, ask)
+        self.count(adapter, written.reason or "used")
+        return written
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from hatrack.answering.assistant import Assistant
 from hatrack.answering.grounding import Grounded, KnowledgeWish
+from hatrack.answering.rewrite import ANSWER_TOKENS
 from hatrack.core.chat import Message, as_messages
 from hatrack.core.names import BASE
 from hatrack.models.loading import open_base
@@ -51,6 +52,7 @@ def ask_grounded(
     grounded = assistant.knowledge.ground(
         turns, adapter.partition("@")[0], wish or KnowledgeWish(), tenant=tenant, count=count, room=context - used,
         system=system,
+        ask=lambda asked: assistant.generate(asked, adapter, max_new_tokens=ANSWER_TOKENS).text,
     )  # fmt: skip
     if grounded.answer is not None:
         return grounded, grounded.answer

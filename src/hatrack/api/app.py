@@ -39,6 +39,7 @@ def create_app(service: ModelService, ring: KeyRing, settings: HttpSettings | No
     answerer.router.check()
     context = Context(service, ring, settings or HttpSettings(), answerer, loopback_only=loopback_only)
     answerer.guard.count = context.meters.guarded
+    answerer.grounder.count = context.meters.rewrote
     # The pages that FastAPI makes of the OpenAPI document load scripts from elsewhere.
     app = FastAPI(title="Hatrack", version="1", docs_url=None, redoc_url=None)
     app.state.context = context

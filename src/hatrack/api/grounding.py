@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hatrack.answering.grounding import Grounded
+from hatrack.answering.rewrite import ANSWER_TOKENS
 from hatrack.api.answers import Job
 from hatrack.api.context import Context
 from hatrack.api.keys import Caller
@@ -42,6 +43,7 @@ def ground(
         count=service.count,
         room=service.room(manifest) - used,
         system=(service.card(manifest).system if manifest else None) or "",
+        ask=lambda asked: context.answerer.short(manifest, asked, ANSWER_TOKENS, caller.tenant or ""),
     )
 
 

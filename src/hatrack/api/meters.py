@@ -47,6 +47,9 @@ class Meters:
         self._guard = Counter(
             "hatrack_guard_actions", "What guard-rails did, by rule.", ("adapter", "rule", "action"), registry=self._registry
         )
+        self._rewrites = Counter(
+            "hatrack_rewrites", "Questions rewritten for a search: used, or why not.", ("adapter", "outcome"), registry=self._registry
+        )
         self._http = Counter("hatrack_http_responses", "Responses, by route and status.", ("route", "status"), registry=self._registry)
 
     def _histogram(self, name: str, text: str) -> Histogram:
@@ -79,6 +82,10 @@ class Meters:
     def guarded(self, adapter: str, acted: Acted) -> None:
         """A guard-rail acted on a question or an answer."""
         self._guard.labels(adapter, acted.rule, acted.action).inc()
+
+    def rewrote(self, adapter: str, outcome: str) -> None:
+        """A question was rewritten as a search query; ``outcome``: used, or why it was not."""
+        self._rewrites.labels(adapter, outcome).inc()
 
     def responded(self, route: str, status: int) -> None:
         """A response was sent."""

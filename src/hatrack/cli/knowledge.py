@@ -129,7 +129,8 @@ def explain_table(passages: Sequence[Passage], settings: SearchSettings, mode: S
         title_justify="left",
     )
     table.add_column("source")
-    for heading in ("score", "by meaning", "cosine", "by words", "BM25"):
+    read_again = settings.reranker is not None
+    for heading in ("score", "by meaning", "cosine", "by words", "BM25", *(["read again"] if read_again else [])):
         table.add_column(heading, justify="right")
     for one in passages:
         table.add_row(
@@ -139,6 +140,7 @@ def explain_table(passages: Sequence[Passage], settings: SearchSettings, mode: S
             f"{one.similarity:.3f}",
             f"#{one.word_rank}" if one.word_rank else "-",
             f"{one.word_score:.2f}" if one.word_score is not None else "-",
+            *([f"{one.rerank_score:.2f}" if one.rerank_score is not None else "-"] if read_again else []),
         )
     return table
 

@@ -85,6 +85,11 @@ class SearchSettings(Strict):
     diversity: float = Field(
         0, ge=0, le=1, description="Maximal marginal relevance: 0 takes the best, higher ones pass over what repeats a better one."
     )
+    reranker: str | None = Field(
+        None,
+        description="A cross-encoder that reads the best chunks with the question and orders them anew: a hub id, a path; null: none.",
+    )
+    rerank: int = Field(30, ge=2, le=1000, description="Chunks that the reranker reads.")
 
 
 class Collection(Strict):
@@ -104,6 +109,9 @@ class KnowledgeSettings(Strict):
     embedder: str = Field(
         "bundled/all-minilm-l6-v2",
         description="What turns texts into vectors: an encoder (bundled/NAME, a hub id, a path), or KIND:..., see docs/knowledge.md.",
+    )
+    precision: Literal["fp32", "int8"] = Field(
+        "fp32", description="How an encoder computes vectors; int8 is faster and moves them a little, see docs/knowledge.md."
     )
     query_prefix: str | None = Field(None, description="Text before each question for the embedder; null: what the model's own files say.")
     passage_prefix: str | None = Field(None, description="Text before each chunk for the embedder; null: what the model's own files say.")
@@ -140,6 +148,9 @@ class RagSettings(Strict):
     filter: dict[str, Any] = Field({}, description="Only documents with these metadata, as {country: FR}; see docs/knowledge.md.")
     k: int | None = Field(None, ge=1, le=100, description="Passages before the question; null: knowledge.search.k.")
     tokens: int = Field(1024, ge=64, description="Most tokens of the prompt that passages may take.")
+    rewrite: bool = Field(
+        False, description="The adapter first rewrites the conversation as one search query; costs one short answer for each question."
+    )
     threshold: float = Field(
         0.3, ge=-1, le=1, description="Cosine similarity to the question that a passage must reach; where none does, nothing is made up."
     )

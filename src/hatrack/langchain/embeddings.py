@@ -29,7 +29,11 @@ class HatrackEmbeddings(Embeddings):
         if embedder is None:
             known = read_config(place.root).knowledge
             self._embedder: Embedder = open_embedder(
-                known.embedder, place.base_spec, query_prefix=known.query_prefix, passage_prefix=known.passage_prefix
+                known.embedder,
+                place.base_spec,
+                query_prefix=known.query_prefix,
+                passage_prefix=known.passage_prefix,
+                precision=known.precision,
             )
         else:
             self._embedder = open_embedder(embedder, place.base_spec)

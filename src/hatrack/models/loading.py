@@ -104,18 +104,22 @@ def open_base(spec: str, *, cache: Path | None = None, report: Report = lambda l
     return BaseModelFiles(spec, resolve(spec, where, report), where)
 
 
-def load_module(files: BaseModelFiles) -> torch.nn.Module:
+def load_module(files: BaseModelFiles, *, scoring: bool = False) -> torch.nn.Module:
     """The torch module in float32, in evaluation mode, with no weight left to chance.
+
+    Args:
+        scoring: with the head of a sequence-classification model.
 
     Raises:
         ModelCorrupt: the weights cannot be read, or some that the architecture needs are missing.
     """
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModel, AutoModelForCausalLM
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 
     _quiet()
-    auto: Any = AutoModelForCausalLM if files.kind == "causal" else AutoModel
+    encoder: Any = AutoModelForSequenceClassification if scoring else AutoModel
+    auto: Any = AutoModelForCausalLM if files.kind == "causal" else encoder
     try:
         module, info = auto.from_pretrained(
             str(files.folder),

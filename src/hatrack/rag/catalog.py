@@ -231,6 +231,14 @@ class Catalog:
         for number, head, text in self._db.execute(query, (collection,)):
             yield number, Chunk(head, text).searched
 
+    def sample(self, count: int) -> list[tuple[str, str, str]]:
+        """Collection, id and searched text of some chunks that count, the same ones each time: ids have no order of their own."""
+        query = (
+            "SELECT collection, chunks.id, head, text FROM chunks JOIN documents ON document = documents.number "
+            "WHERE state = 'ready' ORDER BY chunks.id LIMIT ?"
+        )
+        return [(name, one, Chunk(head, text).searched) for name, one, head, text in self._db.execute(query, (count,))]
+
     def matching(self, collection: str, where: Filter | None) -> list[int]:
         """Numbers of the chunks whose documents match, ascending."""
         condition, parameters = sqlite_condition(where, "metadata")

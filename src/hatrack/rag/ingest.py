@@ -81,7 +81,7 @@ class Ingest:
         self._redactor = Redactor(settings.pii)
         self._chunker = Chunker(settings.chunks, kb.embedder.tokenizer, kb.embedder.max_tokens)
         chunks, pii = settings.chunks.model_dump(mode="json"), settings.pii.model_dump(mode="json")
-        self._recipe = sha256_json([_RECIPE, chunks, pii, kb.embedder.fingerprint, self._metadata])
+        self._recipe = sha256_json([_RECIPE, chunks, pii, kb.embedder.family, self._metadata])
         self._limit = int(settings.max_document_mb * 1e6)
         self.report = IngestReport()
 

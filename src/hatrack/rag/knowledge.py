@@ -18,13 +18,16 @@ from hatrack.core.digest import short
 from hatrack.core.errors import EmbedderChanged, KnowledgeError
 from hatrack.core.names import closest
 from hatrack.core.project import Project
-from hatrack.models.embedders.base import Embedder, open_embedder
+from hatrack.models.embedders.base import Embedder, Vectors, open_embedder
+from hatrack.models.rerankers.base import Reranker, open_reranker
 from hatrack.rag.catalog import Catalog
 from hatrack.rag.stores.base import Store, open_store, parse_url
 
-__all__ = ["KnowledgeBase"]
+__all__ = ["AGREEMENT", "KnowledgeBase"]
 
-_EMBEDDER, _STORE = "embedder", "store"
+AGREEMENT = 0.98  # least cosine between the vectors of two precisions of one embedder that may share an index
+_SAMPLE = 32  # chunks that it is measured on
+_EMBEDDER, _STORE, _AGREED = "embedder", "store", "agreed"
 
 
 class KnowledgeBase:
@@ -45,7 +48,23 @@ class KnowledgeBase:
             ConfigError, ModelError: there is none such.
         """
         one = self.settings
-        return open_embedder(one.embedder, self.project.base_spec, query_prefix=one.query_prefix, passage_prefix=one.passage_prefix)
+        return open_embedder(
+            one.embedder,
+            self.project.base_spec,
+            query_prefix=one.query_prefix,
+            passage_prefix=one.passage_prefix,
+            precision=one.precision,
+        )
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """What looks at passages again; None where the config names nothing.
+
+        Raises:
+            ConfigError, ModelError: there is none such.
+        """
+        named = self.settings.search.reranker
+        return None if named is None else open_reranker(named, self.project.base_spec)
 
     @property
     def store(self) -> Store:
@@ -123,6 +142,8 @@ class KnowledgeBase:
     def check(self) -> None:
         """Refuse an embedder or a store other than the one that the vectors are from; the first one is noted.
 
+        The same embedder in another precision may be used where its vectors agree with those that are there.
+
         Raises:
             EmbedderChanged: another embedder. KnowledgeError: another store.
         """
@@ -130,12 +151,21 @@ class KnowledgeBase:
         again = "hatrack kb clear, then hatrack kb add"
         known = self.catalog.meta(_EMBEDDER)
         if known is not None and known["fingerprint"] != self.embedder.fingerprint:
-            raise EmbedderChanged(
-                "the vectors of this knowledge base were made by another embedder",
-                given=f"{self.settings.embedder} ({short(self.embedder.fingerprint)})",
-                allowed=f"{known['spec']} ({short(known['fingerprint'])})",
-                fix=f"set knowledge.embedder back, or make the vectors anew: {again}",
-            )
+            if known.get("family", known["fingerprint"]) != self.embedder.family:
+                raise EmbedderChanged(
+                    "the vectors of this knowledge base were made by another embedder",
+                    given=f"{self.settings.embedder} ({short(self.embedder.fingerprint)})",
+                    allowed=f"{known['spec']} ({short(known['fingerprint'])})",
+                    fix=f"set knowledge.embedder back, or make the vectors anew: {again}",
+                )
+            least = self._agreement()
+            if least < AGREEMENT:
+                raise EmbedderChanged(
+                    "the vectors of this knowledge base were made in another precision, and this one does not agree with it",
+                    given=f"precision {self.settings.precision}: a cosine of {least:.4f} to the vector that is there, at worst",
+                    allowed=f"{AGREEMENT} or more",
+                    fix=f"set knowledge.precision back, or make the vectors anew: {again}",
+                )
         if known is not None and self.catalog.meta(_STORE) != url:
             raise KnowledgeError(
                 "the vectors of this knowledge base lie in another store",
@@ -144,13 +174,34 @@ class KnowledgeBase:
                 fix=f"set knowledge.store back, or make the vectors anew: {again}",
             )
 
+    def _agreement(self) -> float:
+        """The least cosine between vectors that are there and those the embedder makes now; measured once for each embedder."""
+        measured = self.catalog.meta(_AGREED) or {}
+        fingerprint = self.embedder.fingerprint
+        if fingerprint not in measured:
+            sample = self.catalog.sample(_SAMPLE)
+            there: dict[str, Vectors] = {}
+            for name in {collection for collection, _, _ in sample}:
+                there |= self.store.vectors(name, [chunk for collection, chunk, _ in sample if collection == name])
+            kept = [(there[chunk], text) for _, chunk, text in sample if chunk in there]
+            made = self.embedder.passages([text for _, text in kept])
+            cosines = [float(old @ new) if len(old) == len(new) else -1.0 for (old, _), new in zip(kept, made, strict=True)]
+            if not cosines:
+                return 1.0  # nothing is there yet
+            measured[fingerprint] = min(cosines)
+            self.catalog.keep_meta(_AGREED, measured)
+        return float(measured[fingerprint])
+
     def note(self) -> None:
         """Remember which embedder and store the vectors are from; the caller has checked."""
         if self.catalog.meta(_EMBEDDER) is None:
             self.catalog.keep_meta(_STORE, parse_url(self.settings.store, self.project.root).shown)
-            self.catalog.keep_meta(_EMBEDDER, {"spec": self.settings.embedder, "fingerprint": self.embedder.fingerprint})
+            self.catalog.keep_meta(_EMBEDDER, {
+                "spec": self.settings.embedder, "fingerprint": self.embedder.fingerprint, "family": self.embedder.family,
+            })  # fmt: skip
 
     def forget(self) -> None:
         """Nothing is here any more: the next vectors may be from any embedder, in any store."""
         self.catalog.drop_meta(_EMBEDDER)
         self.catalog.drop_meta(_STORE)
+        self.catalog.drop_meta(_AGREED)

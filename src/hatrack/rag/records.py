@@ -70,6 +70,7 @@ class Passage:
         similarity: cosine of question and chunk.
         dense_rank, word_rank: its place on either side, from 1; None where that side did not find it.
         word_score: BM25.
+        rerank_score: what the reranker says of the chunk; None where it did not read it.
     """
 
     id: str
@@ -84,3 +85,4 @@ class Passage:
     dense_rank: int | None = None
     word_rank: int | None = None
     word_score: float | None = None
+    rerank_score: float | None = None

@@ -2,7 +2,7 @@
 
 question ─┬─► embedder ─► store ──────┐
           │                           ├─► reciprocal ranks ─► diversity ─► passages, with the reasons
-          └─► stems ────► BM25 ───────┘
+          └─► stems ────► BM25 ───────┘               └─► a reranker reads the best again, where the config names one
    filter and date hold on both sides
 """
 
@@ -21,7 +21,7 @@ from hatrack.rag.catalog import ChunkRow
 from hatrack.rag.filters import Filter, both, check_fields, parse_filter, valid_on
 from hatrack.rag.fuse import diverse, reciprocal_ranks
 from hatrack.rag.knowledge import KnowledgeBase
-from hatrack.rag.records import Passage
+from hatrack.rag.records import Chunk, Passage
 from hatrack.rag.words import WordIndex, open_words
 
 __all__ = ["Query", "Retriever"]
@@ -94,7 +94,9 @@ class Retriever:
         mode = query.mode or self._settings.mode
         vector = self._kb.embedder.queries([query.text])[0]
         sides = {name: self._side(name, query.text, vector, where, mode) for name in query.collections}
-        return self._fused(sides, query.k or self._settings.k)
+        order = self._fused(sides)
+        again = self._read_again(query.text, sides, list(order))
+        return self._passages(sides, order, again, query.k or self._settings.k)
 
     def _side(self, collection: str, text: str, vector: Vectors, where: Filter | None, mode: SearchMode) -> _Side:
         count = self._settings.candidates
@@ -114,17 +116,32 @@ class Retriever:
         similar = {one: float(vectors[one] @ vector) for one in rows if one in vectors}
         return _Side(dense, words, similar, rows, vectors)
 
-    def _fused(self, sides: Mapping[str, _Side], k: int) -> list[Passage]:
+    def _fused(self, sides: Mapping[str, _Side]) -> dict[str, float]:
+        """Chunks in their order, and what the fusion gives them."""
         settings = self._settings
-        dense = _ranked([side.dense for side in sides.values()])
-        words = _ranked([side.words for side in sides.values()])
+        dense, words = (_ranked(some) for some in _sides(sides))
         rankings = [(settings.dense_weight if words else 1.0, dense), (1 - settings.dense_weight if dense else 1.0, words)]
         scores = reciprocal_ranks([(weight, ids) for weight, ids in rankings if ids and weight], settings.rank_constant)
+        vectors = {one: side.vectors[one] for side in sides.values() for one in side.rows if one in scores and one in side.vectors}
+        return {one: scores[one] for one in diverse(scores, vectors, len(scores), settings.diversity)}
+
+    def _read_again(self, text: str, sides: Mapping[str, _Side], order: list[str]) -> dict[str, float]:
+        """What the reranker says of the first chunks, best first; nothing where there is none."""
+        reranker = self._kb.reranker
+        first = order[: self._settings.rerank]
+        if reranker is None or not first:
+            return {}
+        rows = {one: row for side in sides.values() for one, row in side.rows.items()}
+        scores = reranker.scores(text, [Chunk(rows[one].head, rows[one].text).searched for one in first])
+        told = {one: float(score) for one, score in zip(first, scores, strict=True)}
+        return dict(sorted(told.items(), key=lambda item: -item[1]))  # of equal ones, the order of the fusion stays
+
+    def _passages(self, sides: Mapping[str, _Side], scores: Mapping[str, float], again: Mapping[str, float], k: int) -> list[Passage]:
+        """The first ``k`` passages; what the reranker read goes before what it did not."""
         homes = {one: name for name, side in sides.items() for one in side.rows}
-        vectors = {one: sides[homes[one]].vectors[one] for one in scores if one in sides[homes[one]].vectors}
-        place = ({one: i for i, one in enumerate(dense, 1)}, {one: i for i, one in enumerate(words, 1)})
+        place = [{one: i for i, one in enumerate(_ranked(some), 1)} for some in _sides(sides)]
         passages: dict[tuple[str, str], Passage] = {}
-        for one in diverse(scores, vectors, len(scores), settings.diversity):
+        for one in (*again, *(one for one in scores if one not in again)):
             side, row = sides[homes[one]], sides[homes[one]].rows[one]
             if (row.source, row.passage) in passages or len(passages) == k:
                 continue
@@ -141,6 +158,7 @@ class Retriever:
                 dense_rank=place[0].get(one),
                 word_rank=place[1].get(one),
                 word_score=side.words.get(one),
+                rerank_score=again.get(one),
             )
         return list(passages.values())
 
@@ -162,6 +180,11 @@ class Retriever:
                 self._matching.clear()
             self._matching[key] = np.array(self._kb.catalog.matching(collection, where), dtype=np.int64)
         return self._matching[key]
+
+
+def _sides(sides: Mapping[str, _Side]) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """What was found by meaning and what by words, of each collection."""
+    return [side.dense for side in sides.values()], [side.words for side in sides.values()]
 
 
 def _ranked(scores: Sequence[Mapping[str, float]]) -> list[str]:

@@ -138,7 +138,12 @@ def search(
     as_of: Annotated[str | None, typer.Option(help="Only documents that are valid on this day, as 2024-01-31.")] = None,
     mode: ModeOption = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="Passages to find; default: knowledge.search.k.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show why each passage stands where it stands.")] = False,
+    adapter: Annotated[
+        str | None, typer.Option(help="Look as this adapter does: its collections, filter and k, and its rewriting of the question.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show why each passage stands where it stands, and the query it was looked for by.")
+    ] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
@@ -149,13 +154,21 @@ def search(
     from hatrack.rag.retrieve import Query, Retriever
 
     with _opened(project) as kb:
-        names = tuple(kb.known(name) for name in collection or kb.settings.collections)
-        passages = Retriever(kb).search(Query(question, names, read_filter(where), as_of, mode, k))
+        query, written = Query(question, tuple(collection or ()), read_filter(where), as_of, mode, k), None
+        if adapter is not None:
+            from hatrack.cli.looked_for import as_adapter
+
+            query, written = as_adapter(project, adapter, query)
+        names = tuple(kb.known(name) for name in query.collections or kb.settings.collections)
+        passages = Retriever(kb).search(dataclasses.replace(query, collections=names))
         if json:
             print_json([{**asdict(one), "metadata": shown_metadata(one.metadata)} for one in passages])
             return
         show_passages(result_console(), passages)
         if explain:
+            if written is not None:
+                said = f"rewritten by {adapter}: {written.query}" if written.query else f"not rewritten by {adapter}: {written.reason}"
+                result_console().print(said, markup=False)
             result_console().print(explain_table(passages, kb.settings.search, mode))
 
 

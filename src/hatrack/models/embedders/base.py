@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hatrack.core.errors import ConfigError
 from hatrack.core.plugins import Plugins
 
 if TYPE_CHECKING:
@@ -33,11 +34,13 @@ class EmbedderSpec:
     Attributes:
         rest: what stands behind ``KIND:``.
         query_prefix, passage_prefix: texts that go first; None: what the model's own files say.
+        precision: ``fp32`` or ``int8``.
     """
 
     rest: str
     query_prefix: str | None = None
     passage_prefix: str | None = None
+    precision: str = "fp32"
 
 
 class Embedder(Protocol):
@@ -54,6 +57,11 @@ class Embedder(Protocol):
     @property
     def fingerprint(self) -> str:
         """Changes whenever the same text would get another vector."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """The fingerprint in full precision: embedders of one family give nearly the same vectors, and how near can be measured."""
         ...
 
     def passages(self, texts: Sequence[str]) -> Vectors:
@@ -81,7 +89,12 @@ EMBEDDERS: Plugins[Callable[[EmbedderSpec], Embedder]] = Plugins(
 
 
 def open_embedder(
-    text: str, local: Callable[[str], str] = str, *, query_prefix: str | None = None, passage_prefix: str | None = None
+    text: str,
+    local: Callable[[str], str] = str,
+    *,
+    query_prefix: str | None = None,
+    passage_prefix: str | None = None,
+    precision: str = "fp32",
 ) -> Embedder:
     """The embedder that a config names. Nothing heavy is loaded before the first text.
 
@@ -89,10 +102,17 @@ def open_embedder(
         local: turns a path of the project into one that can be opened from here.
 
     Raises:
-        ConfigError: no such kind. ModelError: no such model.
+        ConfigError: no such kind, or one that has no 8 bits. ModelError: no such model.
     """
     kind, colon, rest = text.partition(":")
     if not colon or not kind.isidentifier() or len(kind) == 1:  # C:\models is a path
         kind, rest = ENCODER, text
     made = EMBEDDERS.get(kind)
-    return made(EmbedderSpec(local(rest) if kind in (ENCODER, "llm") else rest, query_prefix, passage_prefix))
+    if precision != "fp32" and kind != ENCODER:
+        raise ConfigError(
+            "only an encoder can compute its vectors in 8 bits",
+            given=f"{text} with precision {precision}",
+            allowed="an encoder: bundled/NAME, a hub id, a path",
+            fix="take knowledge.precision out of hatrack.yaml",
+        )
+    return made(EmbedderSpec(local(rest) if kind in (ENCODER, "llm") else rest, query_prefix, passage_prefix, precision))

@@ -50,10 +50,15 @@ class EncoderEmbedder:
         self._first_token = bool(self._said("1_Pooling/config.json").get("pooling_mode_cls_token"))
         said = self._said("sentence_bert_config.json").get("max_seq_length") or _LONGEST
         self.max_tokens = min(int(said), int(self._files.config.get("max_position_embeddings") or said))
+        self._int8 = spec.precision == "int8"
         self._lock = threading.Lock()  # one at a time: a forward pass uses every core it is given
 
     @property
     def fingerprint(self) -> str:
+        return sha256_json([self.family, "int8/1"]) if self._int8 else self.family
+
+    @property
+    def family(self) -> str:
         return sha256_json([self._files.fingerprint, self._query, self._passage, self._first_token, self.max_tokens])
 
     @cached_property
@@ -68,7 +73,12 @@ class EncoderEmbedder:
 
     @cached_property
     def _module(self) -> Any:
-        return load_module(self._files)
+        module = load_module(self._files)
+        if not self._int8:
+            return module
+        from hatrack.models.int8_linear import in_int8
+
+        return in_int8(module)
 
     def _embed(self, texts: list[str]) -> Vectors:
         import torch

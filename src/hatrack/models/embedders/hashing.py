@@ -37,6 +37,10 @@ class HashingEmbedder:
     def fingerprint(self) -> str:
         return sha256_text(f"hashing/1/{self._size}")
 
+    @property
+    def family(self) -> str:
+        return self.fingerprint
+
     def passages(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self._size), dtype=np.float32)
         for row, text in enumerate(texts):

@@ -42,6 +42,10 @@ class PooledEmbedder:
     def fingerprint(self) -> str:
         return sha256_json(["pooled", self._files.fingerprint, self._query, self._passage, self.max_tokens])
 
+    @property
+    def family(self) -> str:
+        return self.fingerprint
+
     @cached_property
     def tokenizer(self) -> Tokenizer:
         return measuring_tokenizer(self._files)

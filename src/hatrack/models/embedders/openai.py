@@ -49,6 +49,10 @@ class OpenAIEmbedder:
         """Of the name: what the provider runs under it cannot be seen."""
         return sha256_json(["openai", self._address, self._model, self._query, self._passage])
 
+    @property
+    def family(self) -> str:
+        return self.fingerprint
+
     def passages(self, texts: Sequence[str]) -> Vectors:
         return self._embed([self._passage + text for text in texts])
 

@@ -5,6 +5,7 @@
     qdrant://host:6333            a Qdrant server
     postgresql://user@host/db     PostgreSQL with pgvector
     pinecone://index-host         a Pinecone index
+    weaviate://host:8080          a Weaviate server
 
 Texts do not lie here but in the catalog (``hatrack.rag.catalog``): a store can be made anew from it.
 """
@@ -153,6 +154,7 @@ STORES: Plugins[Callable[[StoreURL], Store]] = Plugins(
         "postgresql": "hatrack.rag.stores.postgresql:PostgresStore",
         "qdrant": "hatrack.rag.stores.qdrant:QdrantStore",
         "qdrant+edge": "hatrack.rag.stores.qdrant_edge:QdrantEdgeStore",
+        "weaviate": "hatrack.rag.stores.weaviate:WeaviateStore",
     },
 )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,15 @@ class Points:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything that is read within is of one moment, whatever other processes commit meanwhile."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("COMMIT")
 
     def state(self, collection: str) -> tuple[int, int] | None:
         """Dimension and revision; None for an unknown or a cleared collection. The revision rises with every change."""
@@ -85,6 +95,14 @@ class Points:
         query = f"SELECT number FROM points WHERE collection = ? AND {condition} ORDER BY number"  # noqa: S608 - words of our own
         return np.fromiter((number for (number,) in self._db.execute(query, (collection, *parameters))), dtype=np.int64)
 
+    def named(self, collection: str) -> tuple[Numbers, list[str]]:
+        """Numbers and ids of all points."""
+        numbers, ids = [], []
+        for number, one in self._db.execute("SELECT number, id FROM points WHERE collection = ? ORDER BY number", (collection,)):
+            numbers.append(number)
+            ids.append(one)
+        return np.array(numbers, dtype=np.int64), ids
+
     def after(self, collection: str, number: int, dimension: int) -> tuple[Numbers, Vectors] | None:
         """The next points behind a number, some thousands at most; None behind the last."""
         query = "SELECT number, vector FROM points WHERE collection = ? AND number > ? ORDER BY number LIMIT ?"
@@ -93,11 +111,6 @@ class Points:
             return None
         vectors = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(len(rows), dimension)
         return np.array([row[0] for row in rows], dtype=np.int64), vectors
-
-    def ids(self, numbers: Sequence[int]) -> dict[int, str]:
-        """The ids of numbers, as far as they are still there."""
-        query = "SELECT number, id FROM points WHERE number IN (SELECT value FROM json_each(?))"
-        return dict(self._db.execute(query, (json.dumps([int(number) for number in numbers]),)).fetchall())
 
     def vectors(self, collection: str, ids: Collection[str]) -> dict[str, Vectors]:
         """See ``Store.vectors``."""

@@ -1,4 +1,7 @@
-"""One collection in memory: FAISS beside the numbers of its rows. Exact below a size, a graph above it."""
+"""One collection in memory: FAISS beside the numbers of its rows. Exact below a size, a graph above it.
+
+A filter that keeps few rows has them copied side by side: looking at one row in forty where they lie costs ten times as much.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from hatrack.core.extras import require
 from hatrack.models.embedders.base import Vectors
 from hatrack.rag.stores.points import Numbers
 
-__all__ = ["VectorIndex"]
+__all__ = ["Allowed", "VectorIndex"]
 
 _LINKS, _BUILD, _SEARCH = 16, 80, 128  # HNSW (Malkov & Yashunin 2016): M, efConstruction, efSearch
-_EXACT = 0.1  # share of rows below which a filter is searched without the graph: it would be lost in what is filtered out
+_NARROW = 0.1  # share of rows below which a filter is searched in a copy of them; a graph would be lost in what is filtered out
 _GRAPH, _ROWS = "graph.faiss", "numbers.npy"
 
 
@@ -30,6 +33,7 @@ class VectorIndex:
         self.dimension, self.graph = dimension, graph
         self.numbers: Numbers = np.empty(0, dtype=np.int64)
         self._dead = np.empty(0, dtype=bool)
+        self._alive: Allowed | None = None  # where some are dead, those that are not
         self._index: Any = faiss.IndexFlatIP(dimension)
         if graph:
             self._index = faiss.IndexHNSWFlat(dimension, _LINKS, faiss.METRIC_INNER_PRODUCT)
@@ -42,12 +46,14 @@ class VectorIndex:
         self._faiss.omp_set_num_threads(1)
         self.numbers = np.concatenate([self.numbers, numbers])
         self._dead = np.concatenate([self._dead, np.zeros(len(numbers), dtype=bool)])
+        self._look_at_the_living()
 
     def keep_only(self, numbers: Numbers) -> None:
         """Every row whose number is not among these is gone."""
         gone = ~np.isin(self.numbers, numbers, assume_unique=True)
         if self.graph:  # a graph without some of its nodes would fall apart: they stay as ways to others
             self._dead = gone
+            self._look_at_the_living()
         elif gone.any():
             self._index.remove_ids(self._faiss.IDSelectorBatch(np.flatnonzero(gone)))
             self.numbers, self._dead = self.numbers[~gone], self._dead[~gone]
@@ -57,29 +63,41 @@ class VectorIndex:
         """Share of rows that are only ways to others."""
         return float(self._dead.mean()) if len(self._dead) else 0.0
 
-    def allow(self, numbers: Numbers) -> Any:
+    def allow(self, numbers: Numbers) -> Allowed:
         """What ``search`` takes to look at these rows only."""
-        mask = np.isin(self.numbers, numbers, assume_unique=True) & ~self._dead
-        return _Allowed(self._faiss, mask)
+        return self._allowed(np.isin(self.numbers, numbers, assume_unique=True) & ~self._dead)
 
-    def search(self, vector: Vectors, k: int, allowed: _Allowed | None = None) -> list[tuple[int, float]]:
+    def search(self, vector: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Numbers, Vectors]:
         """Numbers and inner products of the nearest rows, best first."""
-        k = min(k, len(self.numbers))
+        allowed = allowed or self._alive
+        index, numbers, options = self._index, self.numbers, None
+        if allowed is not None and allowed.copy is not None:
+            index, numbers = allowed.copy, allowed.numbers
+        elif self.graph:
+            options = self._faiss.SearchParametersHNSW(efSearch=max(_SEARCH, 2 * k), sel=allowed.selector if allowed else None)
+        elif allowed is not None:
+            options = allowed.options
+        k = min(k, len(numbers))
         if not k:
-            return []
-        if allowed is None and self._dead.any():
-            allowed = _Allowed(self._faiss, ~self._dead)
-        selector = allowed.selector if allowed else None
-        question = np.ascontiguousarray(vector, dtype=np.float32)[None]
-        if self.graph and not (allowed and allowed.share < _EXACT):
-            options = self._faiss.SearchParametersHNSW(efSearch=max(_SEARCH, 2 * k), sel=selector)
-            scores, rows = self._index.search(question, k, params=options)
-        else:
-            flat = self._faiss.downcast_index(self._index.storage) if self.graph else self._index
-            options = self._faiss.SearchParameters(sel=selector) if selector is not None else None
-            scores, rows = flat.search(question, k, params=options)
-        found = rows[0] >= 0
-        return list(zip(self.numbers[rows[0][found]].tolist(), scores[0][found].tolist(), strict=True))
+            return numbers[:0], np.empty(0, dtype=np.float32)
+        scores, rows = index.search(np.ascontiguousarray(vector, dtype=np.float32)[None], k, params=options)
+        best, found = scores[0], rows[0]
+        if found[-1] < 0:  # fewer than asked for: FAISS fills up with -1
+            best, found = best[found >= 0], found[found >= 0]
+        return numbers[found], best
+
+    def _allowed(self, mask: np.ndarray) -> Allowed:
+        if not len(mask) or mask.mean() >= _NARROW:
+            return Allowed(self._faiss, mask)
+        rows = np.flatnonzero(mask)
+        copy = self._faiss.IndexFlatIP(self.dimension)
+        if len(rows):
+            stored = self._faiss.downcast_index(self._index.storage) if self.graph else self._index
+            copy.add(stored.reconstruct_batch(rows))
+        return Allowed(self._faiss, mask, copy, self.numbers[rows])
+
+    def _look_at_the_living(self) -> None:
+        self._alive = self._allowed(~self._dead) if self._dead.any() else None
 
     def save(self, folder: Path) -> None:
         """Keep a graph, whole or not at all.
@@ -106,10 +124,20 @@ class VectorIndex:
         return index
 
 
-class _Allowed:
-    """A bitmap of rows, and what FAISS reads it by."""
+class Allowed:
+    """Some rows of an index: few of them as a copy, many as a bitmap over all.
 
-    def __init__(self, faiss: Any, mask: np.ndarray) -> None:
-        self._bits = np.packbits(mask, bitorder="little")  # FAISS keeps a pointer into it
-        self.selector = faiss.IDSelectorBitmap(len(mask), faiss.swig_ptr(self._bits))
-        self.share = float(mask.mean()) if len(mask) else 0.0
+    Attributes:
+        copy, numbers: the rows side by side, and their numbers; None and nothing where they are many.
+        options: for a search in an exact index. ``selector``: for one in a graph.
+    """
+
+    def __init__(self, faiss: Any, mask: np.ndarray, copy: Any = None, numbers: Numbers | None = None) -> None:
+        self.copy = copy
+        self.numbers: Numbers = np.empty(0, dtype=np.int64) if numbers is None else numbers
+        self.selector: Any = None
+        self.options: Any = None
+        if copy is None:
+            self._bits = np.packbits(mask, bitorder="little")  # FAISS keeps a pointer into it
+            self.selector = faiss.IDSelectorBitmap(len(mask), faiss.swig_ptr(self._bits))
+            self.options = faiss.SearchParameters(sel=self.selector)
