@@ -31,7 +31,7 @@ from hatrack.data.records import Example, Splits
 from hatrack.data.spool import Spool, column
 from hatrack.data.tokens import check_truncation, render_examples
 from hatrack.models.render import ChatRenderer, Rendered
-from hatrack.safety.redact import Redactor
+from hatrack.safety.quote import quote_for
 from hatrack.workflows.adapt import Workbench
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _ALL_MEASURED = 100_000  # training rows up to which every one is turned into to
 _MEASURED = 20_000  # of more rows, so many
 _CLUSTERED = 20_000  # rows up to which near-duplicates are looked for here, where preparing the data did not tell
 _EMBEDDED_LENGTH = 64  # tokens of a text that are embedded: its beginning says what it is about
+_QUOTED = 2_000  # characters of a text that its quotation is made of: a few are shown, and none of half a value
 _EMBEDDED_TOKENS = 300_000  # about a minute of one core with a small encoder
 
 
@@ -202,8 +203,8 @@ def _quoting(config: AdapterConfig) -> Callable[[str], str]:
     policy = config.prepare.pii
     if policy.mode == "off":
         return excerpt
-    redactor = Redactor(policy.model_copy(update={"mode": "mask"}))
-    return lambda text: excerpt(redactor.apply([text]).texts[0])
+    quote = quote_for(policy)
+    return lambda text: excerpt(quote(text[:_QUOTED]))
 
 
 def _embedding(bench: Workbench) -> Embed:

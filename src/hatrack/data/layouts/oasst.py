@@ -9,7 +9,7 @@ from typing import Any
 from hatrack.data.cells import shown, text_in
 from hatrack.data.layouts.base import Rows, Yields
 from hatrack.data.layouts.held import Held
-from hatrack.data.records import RawRow, RowFault
+from hatrack.data.records import RawRow, RowFault, beginning
 
 __all__ = ["Oasst"]
 
@@ -95,6 +95,6 @@ def _conversation(root: _Node, replies: Held[_Node]) -> RawRow | RowFault:
     while path[-1].role == "user":
         path.pop()
         if not path:
-            return RowFault(root.number, "no reply of the assistant is left in this tree", root.text[:80])
+            return RowFault(root.number, "no reply of the assistant is left in this tree", beginning(root.text))
     messages = [{"role": node.role, "content": node.text} for node in path]
     return RawRow(root.number, {**root.rest, "id": root.id, "messages": messages})
