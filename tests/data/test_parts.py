@@ -8,7 +8,7 @@ import pytest
 
 from conftest import label_rows, write_jsonl
 from hatrack.core.config import AdapterConfig
-from hatrack.core.errors import CheckFailed, RowErrors
+from hatrack.core.errors import CheckFailed, HatrackError, RowErrors
 from hatrack.data.prepare import prepare
 
 MAIL = "jane.miller@corp-mail.com"
@@ -110,6 +110,61 @@ def test_personal_data_does_not_reach_the_splits_the_record_or_the_rejects(prep,
     assert CARD not in seen
     assert len(all_texts(prepared)) == (58 if mode == "drop" else 60)
     assert prepared.manifest.rejected == (2 if mode == "drop" else 0)
+
+
+@pytest.mark.parametrize("mode", ["report", "mask"])
+def test_an_invalid_row_is_listed_without_personal_data(prep, tmp_path, mode):
+    rejects = tmp_path / "rejects.jsonl"
+    spoilt = [*rows(), {"id": "a", "text": f"red, write to {MAIL}", "label": [MAIL]}, {"id": "b", "text": "x" * 225 + f" {CARD}", "label": ""}]
+    prep(spoilt, prepare={"pii": {"mode": mode}}, checks={"max_rejected": 0.1}, rejects=rejects)
+    first, second = (json.loads(line) for line in rejects.read_text().splitlines())
+    assert first["reason"] == "column 'label' holds ['<EMAIL_ADDRESS>'], a label is needed"
+    assert first["excerpt"] == "id='a' text='red, write to <EMAIL_ADDRESS>' label=['<EMAIL_ADDRESS>']"
+    assert CARD[:6] not in json.dumps(second)
+    with pytest.raises(RowErrors) as refused:
+        prep(spoilt, prepare={"pii": {"mode": mode}}, rejects=rejects)
+    assert "<EMAIL_ADDRESS>" in str(refused.value)
+    assert MAIL not in str(refused.value) + rejects.read_text()
+
+
+def test_rejects_follow_the_policy_also_where_the_file_was_read_before(prep, tmp_path):
+    rejects = tmp_path / "rejects.jsonl"
+    spoilt = [*rows(), {"id": "a", "text": f"write to {MAIL}", "label": ""}]
+    prep(spoilt, prepare={"pii": {"mode": "off"}}, checks={"max_rejected": 0.1}, rejects=rejects)
+    assert MAIL in rejects.read_text()
+    prep(spoilt, checks={"max_rejected": 0.1}, rejects=rejects)
+    assert MAIL not in rejects.read_text()
+
+
+def test_leaks_conflicts_and_repeated_ids_are_shown_without_personal_data(prep):
+    torn = rows(texts={3: f"red {MAIL}", 4: f"red {MAIL}"})
+    with pytest.raises(HatrackError, match="same text and different labels") as refused:
+        prep(torn)
+    assert MAIL not in str(refused.value)
+    noted = prep(torn, checks={"max_conflicts": 0.5})
+    assert any("same text and different labels" in note for note in noted.notes)
+    assert MAIL not in "".join(noted.notes) + noted.manifest.model_dump_json()
+    with pytest.raises(HatrackError, match="also stand in") as refused:
+        leak = rows(texts={3: f"red {MAIL}"})
+        prep(leak, files={"test.jsonl": [leak[2]]}, data={"train": "train.jsonl", "test": "test.jsonl"})
+    assert "<EMAIL_ADDRESS>" in str(refused.value)
+    with pytest.raises(RowErrors, match="repeat an id") as refused:
+        prep([*rows(), {"id": MAIL, "text": "a", "label": "red"}, {"id": MAIL, "text": "b", "label": "red"}])
+    assert MAIL not in str(refused.value)
+
+
+@pytest.mark.parametrize("mode", ["report", "mask"])
+def test_examples_of_cleaning_hold_no_part_of_a_value(prep, mode):
+    texts = {
+        3: "caf\u00c3\u00a9 " + "x" * 55 + f" {MAIL}",  # where the example is cut
+        4: "write to jane.mil\u200bler@corp-mail.com",  # a value only once it is cleaned
+        5: f"{CARD} " + "x" * 11 + " caf\u00c3\u00a9",
+    }
+    cleaned = step(prep(rows(texts=texts), prepare={"pii": {"mode": mode}}), "clean").counts["rules"]
+    shown = json.dumps([rule["examples"] for rule in cleaned])
+    assert sum(len(rule["examples"]) for rule in cleaned) == 3
+    assert "<EMAIL_ADDRESS>" in shown
+    assert not [part for part in ("jane", "corp", "8270", "4248") if part in shown]
 
 
 def test_a_dropped_row_is_listed_with_its_types(prep, tmp_path):
