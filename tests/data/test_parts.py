@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import defaultdict
 
 import pytest
 
@@ -13,6 +15,7 @@ from hatrack.data.prepare import prepare
 
 MAIL = "jane.miller@corp-mail.com"
 CARD = "4111 1111 1111 1111"
+KINDS = ["title-to-section", "heading-question"]
 
 
 @pytest.fixture
@@ -181,6 +184,22 @@ def test_answers_and_worse_answers_are_redacted_with_the_prompt(prep):
     example = prepared.splits.train[0]
     assert example.messages[-1].content == "ask <EMAIL_ADDRESS>"
     assert example.rejected.startswith("mail <EMAIL_ADDRESS> now")
+
+
+def test_all_rows_of_one_document_have_the_same_stand_in(tmp_path):
+    for name in "abcdefghijkl":
+        sections = "".join(f"# {name} part {n}\n\nThe {name} lamp {n} is sold by {name}@kolo.org since {n} years. It is good.\n\n" for n in range(4))
+        (tmp_path / "docs").mkdir(exist_ok=True)
+        (tmp_path / "docs" / f"{name}.md").write_text(sections)
+    config = {"data": "docs", "task": "instruct", "prepare": {"pii": {"mode": "pseudonym"}, "documents": {"kinds": KINDS}}}
+    prepared = prepare(AdapterConfig.model_validate(config), tmp_path)
+    found = defaultdict(set)
+    for _, part in prepared.splits.items():
+        for example in part:
+            found[example.group] |= set(re.findall(r"\S+@\S+", example.messages[-1].content))
+    assert len(found) == 12
+    assert all(len(names) == 1 for names in found.values())
+    assert len(set().union(*found.values())) > 6  # and other documents have other ones
 
 
 def test_rows_that_a_rule_leaves_out_do_not_count_as_invalid(prep):
