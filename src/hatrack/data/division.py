@@ -17,7 +17,7 @@ from hatrack.data.duplicates.step import Duplicates
 from hatrack.data.manifest import SplitRecord
 from hatrack.data.parts import Part
 from hatrack.data.progress import Progress
-from hatrack.data.records import Example, Splits
+from hatrack.data.records import Example, Splits, beginning
 from hatrack.data.split import group_numbers, label_numbers, split_indices
 from hatrack.data.spool import Spool, column, subset
 from hatrack.data.steps import Steps
@@ -90,7 +90,7 @@ class _Division:
 
     def build(self, out: Path) -> dict[str, Any]:
         """Divide, check, and write the row numbers of each part."""
-        config, checks, quote = self.config, self.config.checks, quote_for(self.config.prepare.pii)
+        config, checks, quote = self.config, self.config.checks, self._quote
         notes: list[str] = []
         pool, kept = self.parts["train"].rows, self.duplicates.kept
         if len(kept) < FEWEST:
@@ -126,6 +126,9 @@ class _Division:
             if config.task in _LABELLED:
                 label_rows.update(view.column("label"))
         return {"splits": records, "from": origin, "classes": list(classes), "labels": dict(sorted(label_rows.items())), "notes": notes}
+
+    def _quote(self, text: str) -> str:
+        return quote_for(self.config.prepare.pii).excerpt(beginning(text))
 
     def _given(self, name: str) -> Sequence[Example]:
         return self.parts[name].rows if name in self.parts else ()
