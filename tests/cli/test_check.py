@@ -12,6 +12,7 @@ from hatrack.data.quality.report import QualityReport
 
 TURNS = [("user", "red"), ("assistant", "apple"), ("user", "blue"), ("assistant", "river")]
 TALK = [{"messages": [{"role": role, "content": f"{text} {i}" if role == "user" else text} for role, text in TURNS]} for i in range(20)]
+FEW = {"max_rejected": 0.1}
 LONG = [{**row, "text": row["text"] + " stone" * 40} for row in label_rows(30)]
 
 
@@ -81,6 +82,25 @@ def test_check_against_a_file_names_the_rows_in_both_and_only_warns(hatrack, mak
     assert f"train row 3 {rows[2]['text']} row 3" in said(ran)
     write_jsonl(exam, [{**row, "text": f"nothing of the kind {i}"} for i, row in enumerate(rows)])
     assert "also stand in" not in said(hatrack("check", "--against", str(exam), project=make_project(rows=rows)))
+
+
+def test_check_against_reads_the_file_as_training_data_is_read(hatrack, make_project, tmp_path):
+    rows = label_rows()
+    for i, row in enumerate(rows[:48]):
+        row["text"] = f"write to jane{i}@corp-mail.com about the {row['text']} on page {i}"
+    exam = write_jsonl(tmp_path / "exam.jsonl", [*rows[:48], {"id": "x", "text": "", "label": "red"}])
+    ran = hatrack("check", "--against", str(exam), project=make_project(rows=rows, prepare={"pii": {"mode": "mask"}}, checks=FEW))
+    assert ran.code == 0, ran.err
+    assert "training rows also stand in exam.jsonl" in said(ran)
+    assert "exam.jsonl: 1 invalid rows were not compared" in " ".join(ran.err.split())
+    assert "@corp" not in ran.out + ran.err
+
+
+def test_a_file_to_compare_with_that_is_mostly_wrong_is_refused(hatrack, make_project, tmp_path):
+    exam = write_jsonl(tmp_path / "exam.jsonl", [{"id": "x", "text": "", "label": "red"}, *label_rows(3)])
+    ran = hatrack("check", "--against", str(exam), project=make_project())
+    assert ran.code == 2
+    assert "1 of 4 rows of exam.jsonl cannot be used" in ran.err
 
 
 def test_findings_that_warn_do_not_fail(hatrack, make_project):

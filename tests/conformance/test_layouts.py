@@ -28,6 +28,7 @@ FILES = {
     "flan": ("flan.jsonl", "flan_broken.jsonl", 2, 2),
     "hh-rlhf": ("hh_rlhf.jsonl", "hh_rlhf_broken.jsonl", 2, 2),
     "oasst": ("oasst.jsonl", "oasst_broken.jsonl", 2, 1),
+    "oasst-trees": ("oasst_trees.jsonl", "oasst_trees_broken.jsonl", 2, 2),
     "preference": ("preference.jsonl", "preference_broken.jsonl", 2, 2),
     "sharegpt": ("sharegpt.json", "sharegpt_broken.json", 2, 2),
     "transcript": ("calls.csv", "calls_broken.csv", 3, 2),

@@ -9,7 +9,7 @@ import pytest
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import DataFileError, RowErrors
 from hatrack.data.columns import check_columns, map_row, map_rows, mapping_fault
-from hatrack.data.records import RawRow, RowFault
+from hatrack.data.records import RawRow, RowFault, beginning
 
 
 def mapped(*cells, task="classify", **keys):
@@ -189,4 +189,4 @@ def test_rows_can_be_mapped_one_by_one():
     assert map_row(RawRow(9, {"text": "x", "label": "a"}), config).row == 9
     with pytest.raises(ValueError, match="'label' is empty") as refused:
         map_row(RawRow(9, {"text": "x", "label": ""}), config)
-    assert mapping_fault(RawRow(9, {"text": "x" * 500}), refused.value).excerpt == "text='" + "x" * 74
+    assert mapping_fault(RawRow(9, {"text": "x" * 500}), refused.value).excerpt == beginning("text='" + "x" * 500)

@@ -127,6 +127,7 @@ def test_an_unknown_format_is_refused_with_the_nearest(export):
         ("chat.jsonl", "instruct", "chat"),
         ("sharegpt.json", "instruct", "chat"),
         ("oasst.jsonl", "instruct", "chat"),
+        ("oasst_trees.jsonl", "instruct", "chat"),
         ("calls.csv", "instruct", "chat"),
         ("calls.txt", "instruct", "jsonl"),
         ("call.vtt", "instruct", "jsonl"),

@@ -20,7 +20,8 @@ def blocks(language):
 
 def test_each_example_of_a_layout_is_known_as_one():
     lines = [json.loads(line) for line in blocks("json")[0]]
-    expected = ["alpaca", "dolly", "flan", "chat", "sharegpt", "oasst", "transcript", "preference", "hh-rlhf", "document", "columns"]
+    expected = ["alpaca", "dolly", "flan", "chat", "sharegpt", "oasst", "oasst-trees", "transcript", "preference", "hh-rlhf"]
+    expected += ["document", "columns"]
     assert [choose_layout("auto", [RawRow(1, cells)])[0] for cells in lines] == expected
     assert sorted(expected) == LAYOUTS.names()
 

@@ -177,6 +177,37 @@ def test_replies_to_a_deleted_message_are_left_out_without_a_fault():
     assert convert("oasst", node("a", None, "prompter", deleted=True), node("b", "a", "assistant")) == []
 
 
+def test_whole_trees_give_the_conversations_that_their_messages_give():
+    flat, nested = rows_of("oasst.jsonl"), rows_of("oasst_trees.jsonl")
+    assert [said(row) for row in nested] == [said(row) for row in flat]
+    assert [row.number for row in nested] == [1, 2]
+    assert [(row.columns["id"], row.columns["lang"]) for row in nested] == [("m1", "en"), ("n1", "fr")]
+    assert all("prompt" not in row.columns and "replies" not in row.columns for row in nested)
+
+
+def tree(*replies, **keys):
+    return {"prompt": {"message_id": "a", "role": "prompter", "text": "q", "replies": list(replies), **keys}}
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        (tree(), "no reply of the assistant is left"),
+        (tree(deleted=True), "the first message of the tree was deleted or failed its review"),
+        (tree({"message_id": "b", "role": "prompter", "text": "r"}), "two messages of the user follow each other"),
+        (tree({"message_id": "a", "role": "assistant", "text": "r"}), "message 2 of the tree: message_id 'a' is used twice"),
+        (tree({"message_id": "b", "role": "assistant", "text": 7}), "message 2 of the tree: column 'text' holds int"),
+        (tree("r"), "message 1 of the tree: 'replies' must hold a list of messages"),
+        (tree(role="assistant"), "message 1 of the tree: a tree must begin with a message of the prompter"),
+        ({"prompt": "q"}, "column 'prompt' holds str"),
+    ],
+)
+def test_F08_a_whole_tree_that_gives_no_conversation_is_a_fault(cells, why):
+    (fault,) = convert("oasst-trees", cells)
+    assert isinstance(fault, RowFault)
+    assert why in fault.reason
+
+
 def test_a_transcript_becomes_questions_and_answers_wherever_its_rows_stand():
     first, second = rows_of("calls.csv")
     assert (first.number, first.columns["id"], first.columns["category"]) == (2, "7", "billing")

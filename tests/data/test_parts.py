@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import defaultdict
 
 import pytest
 
 from conftest import label_rows, write_jsonl
 from hatrack.core.config import AdapterConfig
-from hatrack.core.errors import CheckFailed, RowErrors
+from hatrack.core.errors import CheckFailed, HatrackError, RowErrors
 from hatrack.data.prepare import prepare
 
 MAIL = "jane.miller@corp-mail.com"
 CARD = "4111 1111 1111 1111"
+KINDS = ["title-to-section", "heading-question"]
 
 
 @pytest.fixture
@@ -112,6 +115,61 @@ def test_personal_data_does_not_reach_the_splits_the_record_or_the_rejects(prep,
     assert prepared.manifest.rejected == (2 if mode == "drop" else 0)
 
 
+@pytest.mark.parametrize("mode", ["report", "mask"])
+def test_an_invalid_row_is_listed_without_personal_data(prep, tmp_path, mode):
+    rejects = tmp_path / "rejects.jsonl"
+    spoilt = [*rows(), {"id": "a", "text": f"red, write to {MAIL}", "label": [MAIL]}, {"id": "b", "text": "x" * 225 + f" {CARD}", "label": ""}]
+    prep(spoilt, prepare={"pii": {"mode": mode}}, checks={"max_rejected": 0.1}, rejects=rejects)
+    first, second = (json.loads(line) for line in rejects.read_text().splitlines())
+    assert first["reason"] == "column 'label' holds ['<EMAIL_ADDRESS>'], a label is needed"
+    assert first["excerpt"] == "id='a' text='red, write to <EMAIL_ADDRESS>' label=['<EMAIL_ADDRESS>']"
+    assert CARD[:6] not in json.dumps(second)
+    with pytest.raises(RowErrors) as refused:
+        prep(spoilt, prepare={"pii": {"mode": mode}}, rejects=rejects)
+    assert "<EMAIL_ADDRESS>" in str(refused.value)
+    assert MAIL not in str(refused.value) + rejects.read_text()
+
+
+def test_rejects_follow_the_policy_also_where_the_file_was_read_before(prep, tmp_path):
+    rejects = tmp_path / "rejects.jsonl"
+    spoilt = [*rows(), {"id": "a", "text": f"write to {MAIL}", "label": ""}]
+    prep(spoilt, prepare={"pii": {"mode": "off"}}, checks={"max_rejected": 0.1}, rejects=rejects)
+    assert MAIL in rejects.read_text()
+    prep(spoilt, checks={"max_rejected": 0.1}, rejects=rejects)
+    assert MAIL not in rejects.read_text()
+
+
+def test_leaks_conflicts_and_repeated_ids_are_shown_without_personal_data(prep):
+    torn = rows(texts={3: f"red {MAIL}", 4: f"red {MAIL}"})
+    with pytest.raises(HatrackError, match="same text and different labels") as refused:
+        prep(torn)
+    assert MAIL not in str(refused.value)
+    noted = prep(torn, checks={"max_conflicts": 0.5})
+    assert any("same text and different labels" in note for note in noted.notes)
+    assert MAIL not in "".join(noted.notes) + noted.manifest.model_dump_json()
+    with pytest.raises(HatrackError, match="also stand in") as refused:
+        leak = rows(texts={3: f"red {MAIL}"})
+        prep(leak, files={"test.jsonl": [leak[2]]}, data={"train": "train.jsonl", "test": "test.jsonl"})
+    assert "<EMAIL_ADDRESS>" in str(refused.value)
+    with pytest.raises(RowErrors, match="repeat an id") as refused:
+        prep([*rows(), {"id": MAIL, "text": "a", "label": "red"}, {"id": MAIL, "text": "b", "label": "red"}])
+    assert MAIL not in str(refused.value)
+
+
+@pytest.mark.parametrize("mode", ["report", "mask"])
+def test_examples_of_cleaning_hold_no_part_of_a_value(prep, mode):
+    texts = {
+        3: "caf\u00c3\u00a9 " + "x" * 55 + f" {MAIL}",  # where the example is cut
+        4: "write to jane.mil\u200bler@corp-mail.com",  # a value only once it is cleaned
+        5: f"{CARD} " + "x" * 11 + " caf\u00c3\u00a9",
+    }
+    cleaned = step(prep(rows(texts=texts), prepare={"pii": {"mode": mode}}), "clean").counts["rules"]
+    shown = json.dumps([rule["examples"] for rule in cleaned])
+    assert sum(len(rule["examples"]) for rule in cleaned) == 3
+    assert "<EMAIL_ADDRESS>" in shown
+    assert not [part for part in ("jane", "corp", "8270", "4248") if part in shown]
+
+
 def test_a_dropped_row_is_listed_with_its_types(prep, tmp_path):
     rejects = tmp_path / "rejects.jsonl"
     prep(rows(texts={3: f"red, write to {MAIL}"}), prepare={"pii": {"mode": "drop"}}, rejects=rejects)
@@ -126,6 +184,22 @@ def test_answers_and_worse_answers_are_redacted_with_the_prompt(prep):
     example = prepared.splits.train[0]
     assert example.messages[-1].content == "ask <EMAIL_ADDRESS>"
     assert example.rejected.startswith("mail <EMAIL_ADDRESS> now")
+
+
+def test_all_rows_of_one_document_have_the_same_stand_in(tmp_path):
+    for name in "abcdefghijkl":
+        sections = "".join(f"# {name} part {n}\n\nThe {name} lamp {n} is sold by {name}@kolo.org since {n} years. It is good.\n\n" for n in range(4))
+        (tmp_path / "docs").mkdir(exist_ok=True)
+        (tmp_path / "docs" / f"{name}.md").write_text(sections)
+    config = {"data": "docs", "task": "instruct", "prepare": {"pii": {"mode": "pseudonym"}, "documents": {"kinds": KINDS}}}
+    prepared = prepare(AdapterConfig.model_validate(config), tmp_path)
+    found = defaultdict(set)
+    for _, part in prepared.splits.items():
+        for example in part:
+            found[example.group] |= set(re.findall(r"\S+@\S+", example.messages[-1].content))
+    assert len(found) == 12
+    assert all(len(names) == 1 for names in found.values())
+    assert len(set().union(*found.values())) > 6  # and other documents have other ones
 
 
 def test_rows_that_a_rule_leaves_out_do_not_count_as_invalid(prep):

@@ -69,7 +69,7 @@ def test_F08_a_bad_line_is_a_fault_and_reading_goes_on(read, line, said):
     assert isinstance(fault, RowFault)
     assert fault.number == 2
     assert said in fault.reason
-    assert len(fault.excerpt) <= 80
+    assert len(fault.excerpt) <= 240
     assert (before, after) == (RawRow(1, {"a": 1}), RawRow(3, {"a": 3}))
 
 

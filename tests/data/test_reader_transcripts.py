@@ -84,7 +84,7 @@ def test_turns_that_all_stand_alone_are_one_call(read):
 
 def test_a_speaker_who_says_nothing_is_a_fault():
     first, fault, third, fourth = open_rows(FIXTURES / "calls_broken.txt", layout_name="columns")
-    assert fault == RowFault(2, "Agent says nothing")
+    assert fault == RowFault(2, "'Agent' says nothing")
     assert [row.number for row in (first, third, fourth)] == [1, 3, 4]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hatrack.core.config_prepare import PiiPolicy
 from hatrack.core.errors import ConfigError, MissingExtra
-from hatrack.safety.redact import Redactor, hidden
+from hatrack.safety.redact import DOCUMENTS, Redactor, hidden
 from hatrack.safety.stand_ins import PLACEHOLDER, STAND_IN
 
 VALUES = (
@@ -136,6 +136,28 @@ def test_a_stand_in_that_stands_in_the_document_already_is_not_used_for_another(
     after = standing_in.apply(texts).texts
     phones = [word for text in after for word in text.split()[1:]]
     assert len(set(phones)) == len(phones) == 10
+
+
+def test_rows_of_one_document_share_their_stand_ins_and_other_documents_do_not():
+    redactor = Redactor(PiiPolicy(mode="pseudonym"), seed=5)
+    texts = [f"write to j.doe@kolo.org about {thing}" for thing in ("the lamp", "the desk", "the roof")]
+    first, second, third = (
+        redactor.apply([text], document=name).texts[0].split()[2] for text, name in zip(texts, ("a", "b", "a"), strict=True)
+    )
+    assert first == third != second
+    alone = [standing_in.apply([text]).texts[0].split()[2] for text in texts]
+    assert alone[0] == first
+    assert alone[2] != first  # rows that are no document's have stand-ins of their own
+
+
+def test_documents_are_not_remembered_without_end_nor_their_stand_ins_used_twice():
+    redactor = Redactor(PiiPolicy(mode="pseudonym"), seed=5)
+    for number in range(3 * DOCUMENTS):
+        redactor.apply([f"phone 212-736-5000 of {number}"], document=str(number))
+    assert len(redactor._documents) == DOCUMENTS
+    redactor = Redactor(PiiPolicy(mode="pseudonym"), seed=5)
+    phones = [redactor.apply([f"phone 212-736-50{n:02d}"], document="a").texts[0].split()[1] for n in range(20)]
+    assert len(set(phones)) == 20
 
 
 def test_report_and_off_change_nothing_and_drop_says_so():

@@ -11,7 +11,7 @@ from rich.table import Table
 from hatrack.data.manifest import DataManifest, StepRecord
 from hatrack.safety.redact import Change
 
-__all__ = ["change_table", "pii_table", "prepared_table"]
+__all__ = ["change_table", "pii_table", "prepared_table", "reply_table"]
 
 _LIST = 4
 
@@ -47,6 +47,19 @@ def change_table(manifest: DataManifest) -> Table | None:
     for rule in rules:
         for example in rule["examples"][:_LIST]:
             table.add_row(rule["rule"], f"{example['row']:,}", escape(example["before"]), escape(example["after"]))
+    return table
+
+
+def reply_table(manifest: DataManifest) -> Table | None:
+    """Examples of what a model wrote from documents, and what became of it; None where none wrote."""
+    replies = [reply for step in manifest.steps if step.step == "read" for reply in step.counts.get("replies", [])]
+    if not replies:
+        return None
+    table = Table(title="examples of what the model wrote; read what was kept", title_justify="left")
+    for heading in ("kind", "kept, or why not", "reply"):
+        table.add_column(heading, overflow="fold")
+    for reply in replies:
+        table.add_row(reply["kind"], reply["reason"] or "kept", escape(reply["reply"]))
     return table
 
 

@@ -31,7 +31,7 @@ class PiiPolicy(Strict):
 
     mode: PiiMode = Field(
         "report",
-        description="report: count only; mask: typed placeholders; pseudonym: the same stand-in for the same value within a row; "
+        description="report: count only; mask: typed placeholders; pseudonym: the same stand-in for the same value within a row, or a document that rows are made of; "
         "drop: reject the row; off: do not look.",
     )
     countries: tuple[str, ...] = Field(("US", "IN", "FR", "GB", "DE"), description="Country packs whose identifiers are looked for.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hatrack.data.records import RawRow
+from hatrack.data.records import RawRow, beginning
 
 __all__ = ["shown", "text_in"]
 
@@ -28,4 +28,4 @@ def text_in(cells: Mapping[str, Any], column: str) -> str:
 
 def shown(row: RawRow) -> str:
     """The beginning of a row, for a fault."""
-    return " ".join(f"{key}={value!r}"[:80] for key, value in row.columns.items())[:80]
+    return beginning(" ".join(beginning(f"{key}={value!r}") for key, value in row.columns.items()))

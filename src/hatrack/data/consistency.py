@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -25,9 +25,12 @@ from hatrack.data.spool import column, subset
 __all__ = ["Conflict", "check_conflicts", "check_labels", "conflicts", "remove_known", "remove_leaks"]
 
 Policy = Literal["refuse", "drop"]
+Quote = Callable[[str], str]  # a text as it may be shown, see hatrack.safety.quote
 
 
-def remove_leaks(splits: Splits, policy: Policy, notes: list[str], threshold: float = 1.0, progress: Progress = silent) -> Splits:
+def remove_leaks(
+    splits: Splits, policy: Policy, notes: list[str], threshold: float = 1.0, progress: Progress = silent, quote: Quote = str
+) -> Splits:
     """Training and validation rows whose text also stands in the test set: refused, or dropped and counted.
 
     From a ``threshold`` below 1 on, nearly equal texts count too (``overlaps``).
@@ -37,12 +40,19 @@ def remove_leaks(splits: Splits, policy: Policy, notes: list[str], threshold: fl
     """
     for part, held_out in (("train", "test"), ("validation", "test"), ("train", "validation")):
         known = _Known(dict(splits.items())[held_out], held_out, f"the {held_out} set")
-        splits = _without(splits, part, known, policy, notes, threshold, progress)
+        splits = _without(splits, part, known, policy, notes, threshold, progress, quote)
     return splits
 
 
 def remove_known(
-    splits: Splits, name: str, known: Sequence[Example], policy: Policy, notes: list[str], threshold: float, progress: Progress = silent
+    splits: Splits,
+    name: str,
+    known: Sequence[Example],
+    policy: Policy,
+    notes: list[str],
+    threshold: float,
+    progress: Progress = silent,
+    quote: Quote = str,
 ) -> Splits:
     """Training and validation rows that also stand in the evaluation file ``name``: refused, or dropped and counted.
 
@@ -50,7 +60,7 @@ def remove_known(
         CheckFailed: there are some and the policy is to refuse; the pairs are shown.
     """
     for part in ("train", "validation"):
-        splits = _without(splits, part, _Known(known, name, name), policy, notes, threshold, progress)
+        splits = _without(splits, part, _Known(known, name, name), policy, notes, threshold, progress, quote)
     return splits
 
 
@@ -82,7 +92,7 @@ def check_labels(splits: Splits, config: AdapterConfig, notes: list[str]) -> tup
     return splits, labels
 
 
-def check_conflicts(splits: Splits, limit: float, notes: list[str]) -> None:
+def check_conflicts(splits: Splits, limit: float, notes: list[str], quote: Quote = str) -> None:
     """One text with two labels cannot be learned and makes every score a matter of chance.
 
     Raises:
@@ -96,7 +106,7 @@ def check_conflicts(splits: Splits, limit: float, notes: list[str]) -> None:
     if not len(torn):
         return
     given = [names[number] for number in np.unique(labels[same == same[torn[0]]])]
-    shown = f'"{normalised(texts[int(torn[0])])[:60]}" is {" and ".join(given)}'
+    shown = f'"{normalised(quote(texts[int(torn[0])]))[:60]}" is {" and ".join(given)}'
     if len(torn) > limit * len(texts):
         raise CheckFailed(
             f"{len(torn)} rows have the same text and different labels",
@@ -158,7 +168,9 @@ class _Known:
     where: str
 
 
-def _without(splits: Splits, part: str, known: _Known, policy: Policy, notes: list[str], threshold: float, progress: Progress) -> Splits:
+def _without(
+    splits: Splits, part: str, known: _Known, policy: Policy, notes: list[str], threshold: float, progress: Progress, quote: Quote
+) -> Splits:
     rows = dict(splits.items())[part]
     if not rows or not known.rows:
         return splits
@@ -175,7 +187,7 @@ def _without(splits: Splits, part: str, known: _Known, policy: Policy, notes: li
         ]
         raise CheckFailed(
             f"{len(found)} of {len(rows)} {part} rows also stand in {known.where}{nearly}; its scores would be of memory",
-            given=", ".join(pairs) + (", ..." if len(found) > 3 else "") + f': "{rows[found[0].index].text[:60]}"',
+            given=", ".join(pairs) + (", ..." if len(found) > 3 else "") + f': "{quote(rows[found[0].index].text)[:60]}"',
             allowed=f"no text in both {part} and {known.name}",
             fix=f"remove them from one of the files, or set checks: {{leaks: drop}} to leave them out of {part}",
         )

@@ -17,10 +17,11 @@ from hatrack.data.duplicates.step import Duplicates
 from hatrack.data.manifest import SplitRecord
 from hatrack.data.parts import Part
 from hatrack.data.progress import Progress
-from hatrack.data.records import Example, Splits
+from hatrack.data.records import Example, Splits, beginning
 from hatrack.data.split import group_numbers, label_numbers, split_indices
 from hatrack.data.spool import Spool, column, subset
 from hatrack.data.steps import Steps
+from hatrack.safety.quote import quote_for
 
 __all__ = ["FEWEST", "Divided", "divide"]
 
@@ -89,7 +90,7 @@ class _Division:
 
     def build(self, out: Path) -> dict[str, Any]:
         """Divide, check, and write the row numbers of each part."""
-        config, checks = self.config, self.config.checks
+        config, checks, quote = self.config, self.config.checks, self._quote
         notes: list[str] = []
         pool, kept = self.parts["train"].rows, self.duplicates.kept
         if len(kept) < FEWEST:
@@ -99,9 +100,9 @@ class _Division:
                 allowed=f"at least {FEWEST}; 100 to 1,000 good ones teach",
             )
         given = Splits(pool.subset(kept), self._given("validation"), self._given("test"))
-        given = remove_leaks(given, checks.leaks, notes, checks.near_duplicates, self.progress)
+        given = remove_leaks(given, checks.leaks, notes, checks.near_duplicates, self.progress, quote)
         for name, part in self.against.items():
-            given = remove_known(given, name, part.rows, checks.leaks, notes, checks.near_duplicates, self.progress)
+            given = remove_known(given, name, part.rows, checks.leaks, notes, checks.near_duplicates, self.progress, quote)
         splits, origin = self._complete(given)
         for name, rows in splits.items():
             if not rows:
@@ -114,7 +115,7 @@ class _Division:
         classes: tuple[str, ...] = ()
         if config.task in _LABELLED:
             splits, classes = check_labels(splits, config, notes)
-            check_conflicts(splits, checks.max_conflicts, notes)
+            check_conflicts(splits, checks.max_conflicts, notes, quote)
         label_rows: Counter[str] = Counter()
         records = {}
         for name, view in splits.items():
@@ -125,6 +126,9 @@ class _Division:
             if config.task in _LABELLED:
                 label_rows.update(view.column("label"))
         return {"splits": records, "from": origin, "classes": list(classes), "labels": dict(sorted(label_rows.items())), "notes": notes}
+
+    def _quote(self, text: str) -> str:
+        return quote_for(self.config.prepare.pii).excerpt(beginning(text))
 
     def _given(self, name: str) -> Sequence[Example]:
         return self.parts[name].rows if name in self.parts else ()

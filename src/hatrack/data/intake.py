@@ -7,10 +7,9 @@ file ──► reader ──► layout ──► (documents: tasks) ──► ex
 from __future__ import annotations
 
 import hashlib
-import json
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,45 +23,17 @@ from hatrack.data.detect import Guess
 from hatrack.data.progress import Progress
 from hatrack.data.readers.base import open_rows
 from hatrack.data.records import Example, RawRow, RowFault
+from hatrack.data.rejects import Rejects
 from hatrack.data.spool import Spool, SpoolWriter
 from hatrack.data.tasks.base import TextGenerator
 from hatrack.data.tasks.make_rows import complete_rows, make_rows
 from hatrack.data.tasks.support import SupportReport
+from hatrack.safety.quote import Quote, quote_for
 
-__all__ = ["REJECTS", "ROWS", "Rejects", "are_documents", "read_examples", "source_digest"]
+__all__ = ["ROWS", "are_documents", "read_examples", "source_digest"]
 
-REJECTS = "rejects.jsonl"
 ROWS = "rows"  # the spool inside a step's folder
-_SHOWN = 5  # faults that a message may show
 _EVERY = 1000  # rows between two reports of progress
-
-
-class Rejects:
-    """Rows that are left out, written as they come; only the first few are kept in memory.
-
-    Args:
-        folder: where ``rejects.jsonl`` is written.
-        name: the file the rows come from, as the config names it.
-    """
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._name = name
-        self._stream = (folder / REJECTS).open("w", encoding="utf-8")
-        self.first: list[RowFault] = []
-        self.count = 0
-
-    def add(self, fault: RowFault) -> None:
-        """Write one row and its reason."""
-        self.count += 1
-        if len(self.first) < _SHOWN:
-            self.first.append(fault)
-        line = {"file": self._name, "row": fault.number, "reason": fault.reason, "excerpt": fault.excerpt}
-        # a file may hold halves of surrogate pairs; the list of what is wrong with it must be readable all the same
-        self._stream.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._stream.close()
 
 
 def source_digest(path: Path) -> tuple[str, int]:
@@ -111,10 +82,12 @@ def read_examples(
                     progress(f"reading {name}", len(identities), None)
     finally:
         rejects.close()
-    _ids_are_unique(np.frombuffer(identities, dtype=np.uint64), Spool.open(out / ROWS), path)
+    quote = quote_for(config.prepare.pii)
+    _ids_are_unique(np.frombuffer(identities, dtype=np.uint64), Spool.open(out / ROWS), path, quote)
     counts: dict[str, Any] = {"rows": intake.rows, "kept": len(identities), "rejected": rejects.count}
     if are_documents(guess, config):
         counts["written_by_model"] = intake.support.lines()
+        counts["replies"] = [{**asdict(example), "reply": quote(example.reply)} for example in intake.support.examples]
     return counts
 
 
@@ -161,7 +134,7 @@ def _identity(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def _ids_are_unique(identities: np.ndarray, spool: Spool, path: Path) -> None:
+def _ids_are_unique(identities: np.ndarray, spool: Spool, path: Path, quote: Quote) -> None:
     """Hashes find candidates; the ids themselves decide."""
     order = np.argsort(identities, kind="stable")
     same = np.flatnonzero(identities[order][1:] == identities[order][:-1])
@@ -170,7 +143,7 @@ def _ids_are_unique(identities: np.ndarray, spool: Spool, path: Path) -> None:
     for index in np.unique(np.concatenate([order[same], order[same + 1]])).tolist():
         example = spool[index]
         if example.id in first:
-            twice.append((example.row, f"id {example.id!r} is already used in row {first[example.id]}"))
+            twice.append((example.row, f"id {quote(example.id)!r} is already used in row {first[example.id]}"))
         first.setdefault(example.id, example.row)
     if twice:
         raise RowErrors(

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hatrack.core.chat import Message
 from hatrack.core.config import AdapterConfig
 from hatrack.core.config_prepare import PiiPolicy
-from hatrack.core.errors import RowErrors
 from hatrack.core.project import Project
 from hatrack.data.clean.cleaner import Cleaner
-from hatrack.data.clean.counts import RuleCount
 from hatrack.data.detect import detect
-from hatrack.data.intake import REJECTS, ROWS, Rejects, are_documents, read_examples, source_digest
+from hatrack.data.intake import ROWS, are_documents, read_examples, source_digest
 from hatrack.data.layouts.base import layout_for
 from hatrack.data.manifest import SourceRecord
 from hatrack.data.progress import Progress
 from hatrack.data.records import Example, RowFault
+from hatrack.data.rejects import Rejects, refuse_many
 from hatrack.data.spool import Spool, SpoolWriter
 from hatrack.data.steps import Done, Steps
 from hatrack.data.tools import Tools
+from hatrack.safety.quote import quote_for
 from hatrack.safety.redact import Redactor
 
 __all__ = ["Part", "pii_texts", "read_part"]
 
 _EVERY = 1000  # rows between two reports of progress
-_SHOWN = 5
 
 Rewrite = Callable[[Example], Example | RowFault]
 
@@ -75,6 +72,7 @@ def read_part(
         "documents": config.prepare.documents.model_dump(mode="json"),
         "writer": tools.fingerprint(model) if model else None,
         "seed": config.train.seed,
+        "pii": config.prepare.pii.model_dump(mode="json"),  # what the model wrote is quoted by it
     }
     parameters = {
         "format": guess.format,
@@ -91,7 +89,8 @@ def read_part(
         return read_examples(path, file, config, guess, out, writer, progress)
 
     read = steps.run("read", parameters, [digest], intake)
-    _limit_rejects(path, read, config.checks.max_rejected, rejects)
+    quote = quote_for(config.prepare.pii)
+    refuse_many(path, read.folder, read.record.counts, config.checks.max_rejected, quote, rejects)
     policy = config.prepare.pii
     cleaned = steps.run(
         "clean",
@@ -105,7 +104,7 @@ def read_part(
             "pii",
             {**policy.model_dump(mode="json"), **({"seed": config.train.seed} if policy.mode == "pseudonym" else {})},
             [cleaned.key],
-            lambda out: _redact(Spool.open(cleaned.folder / ROWS), file, config, out, progress),
+            lambda out: _redact(Spool.open(cleaned.folder / ROWS), file, config, out, progress, of_documents=are_documents(guess, config)),
         )
         done.append(last)
         found = last.record.counts["types"]
@@ -115,30 +114,23 @@ def read_part(
 
 
 def _clean(rows: Spool, file: str, config: AdapterConfig, out: Path, progress: Progress) -> dict[str, Any]:
-    cleaner = Cleaner(config.prepare.clean)
+    cleaner = Cleaner(config.prepare.clean, quote_for(config.prepare.pii))
     cleaner.learn(rows)
     counts = _rewrite(rows, file, out, cleaner.clean, f"cleaning {file}", progress)
-    return {**counts, "rules": [_shown(rule, config.prepare.pii) for rule in cleaner.summary()]}
+    return {**counts, "rules": [asdict(rule) for rule in cleaner.summary()]}
 
 
-def _shown(rule: RuleCount, policy: PiiPolicy) -> dict[str, Any]:
-    """A rule's count for the record, its examples without personal data."""
-    redactor = Redactor(policy.model_copy(update={"mode": "off" if policy.mode == "off" else "mask"}))
-    examples = []
-    for change in rule.examples:
-        before, after = redactor.apply([change.before, change.after]).texts
-        examples.append({"row": change.row, "before": before, "after": after})
-    return {"rule": rule.rule, "rows": rule.rows, "examples": examples, "notes": list(redactor.apply(rule.notes).texts)}
-
-
-def _redact(rows: Spool, file: str, config: AdapterConfig, out: Path, progress: Progress) -> dict[str, Any]:
+def _redact(
+    rows: Spool, file: str, config: AdapterConfig, out: Path, progress: Progress, *, of_documents: bool
+) -> dict[str, Any]:
     policy = config.prepare.pii
     redactor = Redactor(policy, config.train.seed)
     in_rows: Counter[str] = Counter()
     in_all: Counter[str] = Counter()
 
     def change(example: Example) -> Example | RowFault:
-        redacted = redactor.apply(pii_texts(example))
+        # rows made from one document speak of the same people
+        redacted = redactor.apply(pii_texts(example), document=example.group if of_documents else "")
         types = [finding.type for found in redacted.findings for finding in found]
         in_all.update(types)
         in_rows.update(set(types))
@@ -178,26 +170,6 @@ def _rewrite(rows: Spool, file: str, out: Path, change: Rewrite, title: str, pro
     finally:
         rejects.close()
     return {"rows": len(rows), "kept": kept, "changed": changed, "rejected": rejects.count}
-
-
-def _limit_rejects(path: Path, read: Done, limit: float, rejects: Path | None) -> None:
-    """More invalid rows than allowed stop everything; rows that a rule of the user's leaves out do not count (F08)."""
-    total, bad = read.record.counts["rows"], read.record.counts["rejected"]
-    if not bad or bad <= limit * total:
-        return
-    with (read.folder / REJECTS).open(encoding="utf-8") as stream:
-        faults = [json.loads(line) for line in itertools.islice(stream, _SHOWN)]
-    if rejects is not None:
-        rejects.parent.mkdir(parents=True, exist_ok=True)
-        rejects.write_bytes((read.folder / REJECTS).read_bytes())
-    raise RowErrors(
-        f"{bad} of {total} rows of {path.name} cannot be used",
-        rows=tuple((fault["row"], fault["reason"]) for fault in faults),
-        total=bad,
-        given=f"{bad / total:.1%} of the rows",
-        allowed=f"{limit:.1%} (checks.max_rejected)",
-        fix="correct these rows" + (f"; all of them are listed in {rejects}" if rejects else "") + ", or raise checks.max_rejected",
-    )
 
 
 def _notes(cleaned: Done, last: Done, policy: PiiPolicy) -> list[str]:

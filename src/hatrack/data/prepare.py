@@ -10,24 +10,23 @@ from disk when they are needed, so a million of them take little more memory tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hatrack.core.atomic import write_text
 from hatrack.core.config import AdapterConfig
 from hatrack.core.digest import sha256_json
 from hatrack.core.lineage import DataRecord
 from hatrack.core.project import Project
 from hatrack.data.division import divide
 from hatrack.data.duplicates.step import Duplicates, find_duplicates
-from hatrack.data.intake import REJECTS
 from hatrack.data.manifest import DataManifest
 from hatrack.data.parts import Part, read_part
 from hatrack.data.progress import Progress, silent
 from hatrack.data.records import Splits
-from hatrack.data.steps import Done, Steps
+from hatrack.data.rejects import write_rejects
+from hatrack.data.steps import Steps
 from hatrack.data.tools import Tools
+from hatrack.safety.quote import quote_for
 
 __all__ = ["Prepared", "prepare"]
 
@@ -76,7 +75,7 @@ def prepare(
     files = {"train": config.files.train, "validation": config.files.validation, "test": config.files.test}
     parts = {name: read_part(name, file, root, config, steps, rejects, progress, tools) for name, file in files.items() if file}
     if rejects is not None:
-        _write_rejects(rejects, steps.done)
+        write_rejects(rejects, [one.folder for one in steps.done], quote_for(config.prepare.pii))
     invalid, left_out = sum(part.invalid for part in parts.values()), sum(part.left_out for part in parts.values())
     notes = [note for part in parts.values() for note in part.notes]
     for count, what in ((invalid, "invalid rows left out"), (left_out, "rows left out by the rules under prepare")):
@@ -105,13 +104,6 @@ def prepare(
     )
     repeated = sum(one.repeated for one in steps.done)
     return Prepared(divided.splits, divided.labels, _record(manifest), tuple(notes), manifest, parts, duplicates, repeated)
-
-
-def _write_rejects(path: Path, done: Sequence[Done]) -> None:
-    """One list of all rows that any step left out."""
-    texts = [(one.folder / REJECTS).read_text(encoding="utf-8") for one in done if (one.folder / REJECTS).is_file()]
-    if any(texts) or path.exists():
-        write_text(path, "".join(texts))
 
 
 def _record(manifest: DataManifest) -> DataRecord:

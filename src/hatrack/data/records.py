@@ -9,7 +9,9 @@ from typing import Any
 
 from hatrack.core.chat import Message
 
-__all__ = ["Example", "RawRow", "RowFault", "Splits", "normalised"]
+__all__ = ["Example", "RawRow", "RowFault", "Splits", "beginning", "normalised"]
+
+_KEPT = 240  # characters of a row that a fault keeps; fewer are shown, once personal data is masked in them
 
 _GAPS = re.compile(r"[\W_]+")
 
@@ -24,7 +26,7 @@ class RawRow:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A row that cannot be used, and why. ``excerpt`` is the beginning of what stands there."""
+    """A row that cannot be used, and why. ``excerpt`` is the ``beginning`` of what stands there; it is masked before it is shown."""
 
     number: int
     reason: str
@@ -70,6 +72,12 @@ class Splits:
     def items(self) -> list[tuple[str, Sequence[Example]]]:
         """Name and rows of each part."""
         return [("train", self.train), ("validation", self.validation), ("test", self.test)]
+
+
+def beginning(text: str) -> str:
+    """The first characters of a row on one line, with … behind them where there are more."""
+    line = " ".join(text[: _KEPT + 1].split())
+    return line if len(text) <= _KEPT else f"{line[: _KEPT - 1]}…"
 
 
 def normalised(text: str) -> str:

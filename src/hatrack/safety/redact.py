@@ -17,6 +17,7 @@ from hatrack.safety.stand_ins import PLACEHOLDER, STAND_IN, StandIns
 __all__ = ["Change", "Redacted", "Redactor", "hidden"]
 
 ROUNDS = 8  # of finding what is near only because something else has gone; two are enough in practice
+DOCUMENTS = 64  # whose stand-ins are remembered; rows are made from 16 documents at a time
 BLANK = "\N{OBJECT REPLACEMENT CHARACTER}"  # neither letter, digit nor space: nothing is found in it
 ALSO_CALLED = {"DEU": "DE", "FRA": "FR", "GBR": "GB", "IND": "IN", "UK": "GB", "USA": "US"}
 
@@ -77,18 +78,24 @@ class Redactor:
 
     def __init__(self, policy: PiiPolicy, seed: int = 0) -> None:
         self._mode, self._seed = policy.mode, seed
+        self._documents: dict[str, StandIns] = {}
         self._recogniser = None if policy.mode == "off" else _recogniser(policy)
         self._types = None if policy.types is None else frozenset(policy.types)
 
-    def apply(self, texts: Sequence[str]) -> Redacted:
-        """Redact all fields of one document together: the same value gets the same stand-in in each of them."""
+    def apply(self, texts: Sequence[str], document: str = "") -> Redacted:
+        """Redact all fields of one row together: the same value gets the same stand-in in each of them.
+
+        Args:
+            document: rows with the same name here are of one document, and a value has one stand-in in all of them. They
+                need not follow each other, but they must not be far apart: the last ``DOCUMENTS`` are remembered.
+        """
         found = [self._find(text) for text in texts]
         findings = tuple(map(tuple, found))
         if not any(found) or self._mode in ("off", "report"):
             return Redacted(tuple(texts), findings)
         if self._mode == "drop":
             return Redacted(tuple(texts), findings, dropped=True)
-        edits = self._edits(texts, found)
+        edits = self._edits(texts, found, document)
         return Redacted(
             tuple(_edited(text, some) for text, some in zip(texts, edits, strict=True)),
             tuple(tuple(edit.finding for edit in some) for some in edits),
@@ -123,9 +130,9 @@ class Redactor:
             if (self._types is None or finding.type in self._types) and BLANK not in plain[finding.start : finding.end]
         ]
 
-    def _edits(self, texts: Sequence[str], found: list[list[Finding]]) -> list[list[_Edit]]:
+    def _edits(self, texts: Sequence[str], found: list[list[Finding]], document: str = "") -> list[list[_Edit]]:
         """Edits of each text, until the recogniser finds nothing more between them."""
-        stand_ins = StandIns(self._seed, _skeleton(texts, found), texts) if self._mode == "pseudonym" else None
+        stand_ins = self._stand_ins(texts, found, document) if self._mode == "pseudonym" else None
         edits: list[list[_Edit]] = [[] for _ in texts]
         for _ in range(ROUNDS):
             for some, new in zip(edits, _new_edits(stand_ins, texts, found), strict=True):
@@ -135,6 +142,19 @@ class Redactor:
             if not any(found):
                 break
         return edits
+
+    def _stand_ins(self, texts: Sequence[str], found: Sequence[Sequence[Finding]], document: str) -> StandIns:
+        """Those of the document where it was met before, else new ones."""
+        known = self._documents.pop(document, None)
+        if known is None:
+            known = StandIns(self._seed, _skeleton(texts, found), texts)
+        else:
+            known.meet(texts)
+        if document:
+            self._documents[document] = known
+            if len(self._documents) > DOCUMENTS:
+                del self._documents[next(iter(self._documents))]  # the one not met for longest
+        return known
 
     def _left(self, text: str, edits: Sequence[_Edit]) -> list[Finding]:
         """What is found only now, in the offsets of ``text``: other words are near when a long value has become short."""

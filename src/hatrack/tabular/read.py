@@ -43,7 +43,7 @@ def read_table(path: Path, format_name: str = "auto", max_rejected: float = 0.0,
     if bad:
         share = len(bad) / (len(bad) + len(good))
         if rejects is not None:
-            lines = (json.dumps({"row": f.number, "reason": f.reason, "excerpt": f.excerpt}) + "\n" for f in bad)
+            lines = (json.dumps({"row": f.number, "reason": f.reason, "excerpt": f.excerpt[:80]}) + "\n" for f in bad)
             write_text(rejects, "".join(lines))
         if share > max_rejected:
             raise RowErrors(

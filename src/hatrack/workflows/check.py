@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.markup import escape
 
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import DataError, RowErrors
-from hatrack.data.columns import map_rows
 from hatrack.data.duplicates.clusters import clusters
 from hatrack.data.duplicates.overlaps import overlaps
 from hatrack.data.language import language
+from hatrack.data.parts import read_part
 from hatrack.data.prepare import Prepared
+from hatrack.data.progress import Progress
 from hatrack.data.quality.counts import rejection_reasons
 from hatrack.data.quality.lengths import Measured, TokenLengths, token_lengths
 from hatrack.data.quality.overlap import Overlap, overlap
@@ -26,13 +28,15 @@ from hatrack.data.quality.record import Basis, excerpt
 from hatrack.data.quality.report import Evidence, MapPoint, QualityReport, Refusal, assess
 from hatrack.data.quality.vectors import Embed
 from hatrack.data.quality.walk import sample
-from hatrack.data.readers.base import open_rows
 from hatrack.data.records import Example, Splits
 from hatrack.data.spool import Spool, column
+from hatrack.data.steps import Steps
 from hatrack.data.tokens import check_truncation, render_examples
+from hatrack.data.tools import Tools
 from hatrack.models.render import ChatRenderer, Rendered
-from hatrack.safety.redact import Redactor
+from hatrack.safety.quote import quote_for
 from hatrack.workflows.adapt import Workbench
+from hatrack.workflows.step_bar import StepBar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,8 +45,10 @@ __all__ = ["Finding", "TokenRow", "check_adapter", "check_all"]
 
 _ALL_MEASURED = 100_000  # training rows up to which every one is turned into tokens
 _MEASURED = 20_000  # of more rows, so many
+_EVERY = 100  # rows between two reports of progress
 _CLUSTERED = 20_000  # rows up to which near-duplicates are looked for here, where preparing the data did not tell
 _EMBEDDED_LENGTH = 64  # tokens of a text that are embedded: its beginning says what it is about
+_QUOTED = 2_000  # characters of a text that its quotation is made of: a few are shown, and none of half a value
 _EMBEDDED_TOKENS = 300_000  # about a minute of one core with a small encoder
 
 
@@ -87,7 +93,8 @@ def check_adapter(bench: Workbench, name: str, *, show: int = 0, against: Path |
     config, prepared = bench.adapter(name), bench.prepare(name)
     splits = prepared.splits
     render = _renderer(bench, config)
-    lengths, refusal = _lengths(splits.train, config, render, bench)
+    with StepBar(name, bench.console) as bar:
+        lengths, refusal = _lengths(splits.train, config, render, bench, bar.update)
     quote = _quoting(config)
     evidence = Evidence(
         roots=_roots(prepared, config),
@@ -96,19 +103,21 @@ def check_adapter(bench: Workbench, name: str, *, show: int = 0, against: Path |
         pii=_personal(prepared) if config.prepare.pii.mode != "off" else None,
         embed=_embedding(bench) if bench.files.kind == "encoder" else None,
         encoder=bench.config.base,
-        overlap=_overlap(against, splits.train, config, quote) if against else None,
+        overlap=_overlap(against, splits.train, config, quote, bench) if against else None,
     )
-    assessed = assess(
-        name,
-        config,
-        prepared,
-        lengths,
-        evidence,
-        base=bench.config.base,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        reasons=rejection_reasons(bench.project.rejects / f"{name}.jsonl"),
-        refusal=Refusal(what=refusal.what, given=refusal.given, allowed=refusal.allowed, do=refusal.fix) if refusal else None,
-    )
+    with StepBar(name, bench.console) as bar:
+        assessed = assess(
+            name,
+            config,
+            prepared,
+            lengths,
+            evidence,
+            base=bench.config.base,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            reasons=rejection_reasons(bench.project.rejects / f"{name}.jsonl"),
+            refusal=Refusal(what=refusal.what, given=refusal.given, allowed=refusal.allowed, do=refusal.fix) if refusal else None,
+            progress=bar.update,
+        )
     return Finding(assessed.report, assessed.points, _shown(splits.train[:show], render, bench.files.tokenizer), refusal)
 
 
@@ -154,12 +163,16 @@ def _renderer(bench: Workbench, config: AdapterConfig) -> _Render:
     return lambda example: render_examples([example], whole, renderer)[0]
 
 
-def _lengths(train: Sequence[Example], config: AdapterConfig, render: _Render, bench: Workbench) -> tuple[TokenLengths, DataError | None]:
+def _lengths(
+    train: Sequence[Example], config: AdapterConfig, render: _Render, bench: Workbench, progress: Progress
+) -> tuple[TokenLengths, DataError | None]:
     """Lengths of the training rows, and the error with which training would refuse them."""
     limit = _ALL_MEASURED if len(train) <= _ALL_MEASURED else _MEASURED
     _, rows, basis = sample(Splits(train, [], []), limit, config.train.seed)
     measured, unusable = [], False
-    for example in rows:
+    for number, example in enumerate(rows):
+        if number % _EVERY == 0:
+            progress("turning rows into tokens", number, len(rows))
         try:
             one = render(example)
         except RowErrors:
@@ -202,8 +215,8 @@ def _quoting(config: AdapterConfig) -> Callable[[str], str]:
     policy = config.prepare.pii
     if policy.mode == "off":
         return excerpt
-    redactor = Redactor(policy.model_copy(update={"mode": "mask"}))
-    return lambda text: excerpt(redactor.apply([text]).texts[0])
+    quote = quote_for(policy)
+    return lambda text: excerpt(quote(text[:_QUOTED]))
 
 
 def _embedding(bench: Workbench) -> Embed:
@@ -236,11 +249,18 @@ def _embedding(bench: Workbench) -> Embed:
     return embed
 
 
-def _overlap(file: Path, train: Sequence[Example], config: AdapterConfig, quote: Callable[[str], str]) -> Overlap:
-    rows = open_rows(file.absolute(), "auto", config.checks.max_row_bytes)
-    others, _ = map_rows(rows, config, file)
-    found = overlaps(column(train, "text"), [example.text for example in others], config.checks.near_duplicates)
-    return overlap(file.name, train, others, [(one.index, one.other) for one in found], quote)
+def _overlap(
+    file: Path, train: Sequence[Example], config: AdapterConfig, quote: Callable[[str], str], bench: Workbench
+) -> Overlap:
+    """What ``file`` shares with the training rows, once it is read, cleaned and redacted as they were: else equal rows would differ."""
+    project, any_format = bench.project, config.model_copy(update={"data": config.data.model_copy(update={"format": "auto"})})
+    with StepBar(file.name, bench.console) as bar:
+        part = read_part("against", str(file.absolute()), project.root, any_format, Steps(project.data), None, bar.update, Tools())
+        found = overlaps(column(train, "text"), column(part.rows, "text"), config.checks.near_duplicates, bar.update)
+    for count, what in ((part.invalid, "invalid rows"), (part.left_out, "rows that a rule under prepare leaves out")):
+        if count:
+            bench.console.print(f"[yellow]{escape(file.name)}: {count:,} {what} were not compared[/yellow]")
+    return overlap(file.name, train, part.rows, [(one.index, one.other) for one in found], quote)
 
 
 def _shown(rows: Sequence[Example], render: _Render, tokenizer: Any) -> tuple[TokenRow, ...]:

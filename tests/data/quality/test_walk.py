@@ -27,6 +27,12 @@ def test_every_row_passes_once_in_the_order_train_validation_test():
     assert [split for _, split, _ in seen.rows] == ["train"] * 24 + ["validation"] * 3 + ["test"] * 3
 
 
+def test_a_long_walk_says_how_far_it_is():
+    said = []
+    walk(spread_out(labelled(2500)), [], lambda what, done, total: said.append((what, done, total)))
+    assert said == [("looking at the rows", 1000, 2500), ("looking at the rows", 2000, 2500)]
+
+
 def test_a_place_is_the_split_and_the_rows_own_number():
     ledger = walk(spread_out(labelled(30)), [])
     assert str(ledger.place(24)) == "validation row 9"

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
+import pytest
+from rich.console import Console
+
+from hatrack.cli.prepared import reply_table
 from hatrack.core.chat import Message
+from hatrack.core.config import AdapterConfig
 from hatrack.core.config_prepare import DocumentTasks
 from hatrack.core.errors import ConfigError, DataFileError, ModelError
+from hatrack.data.detect import detect
+from hatrack.data.intake import read_examples
+from hatrack.data.manifest import DataManifest, StepRecord
+from hatrack.data.progress import silent
 from hatrack.data.tasks.local_model import LocalModel
 from hatrack.data.tasks.make_rows import make_rows
 from hatrack.data.tasks.support import SupportReport
@@ -150,6 +159,23 @@ def test_nonsense_of_a_real_tiny_model_is_all_rejected_and_reported(tiny_causal)
     assert (report.parsed, report.kept) == (0, 0)
     assert report.rejected == {"not in the format": report.asked}
     assert f"{report.asked} asked" in refused.value.given
+
+
+def test_what_the_model_wrote_is_recorded_with_its_fate_and_without_personal_data(tmp_path):
+    (tmp_path / "fees.md").write_text(f"# Fees\n\n{FEES}\n\n# Contact\n\nWrite to anna@kolo.org about a late invoice. Answers take a day.\n")
+    config = AdapterConfig.model_validate(
+        {"data": "fees.md", "task": "instruct", "prepare": {"documents": {"kinds": ["qa"], "model": "base"}}}
+    )
+    writer = scripted(GOOD, "Whom to ask about it? Ask anna@kolo.org.")
+    counts = read_examples(tmp_path / "fees.md", "fees.md", config, detect(tmp_path / "fees.md"), tmp_path, writer, silent)
+    assert [(reply["kind"], reply["reason"]) for reply in counts["replies"]] == [("qa", ""), ("qa", "not in the format")]
+    assert "Ask <EMAIL_ADDRESS>" in counts["replies"][1]["reply"]
+    manifest = DataManifest.model_construct(steps=(StepRecord(step="read", parameters={}, counts=counts),))
+    screen = Console(file=io.StringIO(), width=120)
+    screen.print(reply_table(manifest))
+    assert "When are invoices due?" in screen.file.getvalue()
+    assert "not in the format" in screen.file.getvalue()
+    assert reply_table(DataManifest.model_construct(steps=())) is None
 
 
 def test_a_local_model_answers_the_same_each_time_and_nothing_to_nothing(tiny_causal):

@@ -18,7 +18,7 @@ def run(
     preview_pii: Annotated[int, typer.Option(min=0, help="Show what redaction would change in so many rows, and write nothing.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    from hatrack.cli.prepared import change_table, pii_table, prepared_table
+    from hatrack.cli.prepared import change_table, pii_table, prepared_table, reply_table
     from hatrack.workflows.adapt import Workbench
     from hatrack.workflows.pii_preview import pii_preview
     from hatrack.workflows.prepare import write_prepared
@@ -35,7 +35,8 @@ def run(
         found.append({"adapter": name, "files": [str(file) for file in files], **prepared.manifest.model_dump(mode="json")})
         if not json:
             console.print(prepared_table(name, prepared.manifest, files, prepared.repeated))
-            if changes := change_table(prepared.manifest):
-                console.print(changes)
+            for examples in (change_table(prepared.manifest), reply_table(prepared.manifest)):
+                if examples:
+                    console.print(examples)
     if json:
         print_json(found)

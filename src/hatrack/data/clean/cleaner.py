@@ -23,8 +23,7 @@ from hatrack.data.clean.counts import RuleCount, Tally, visible
 from hatrack.data.clean.unicode import repair_unicode
 from hatrack.data.clean.whitespace import fold_whitespace
 from hatrack.data.language import UNKNOWN, language
-from hatrack.data.readers.base import excerpt
-from hatrack.data.records import Example, RowFault
+from hatrack.data.records import Example, RowFault, beginning
 
 __all__ = ["Cleaner"]
 
@@ -36,10 +35,14 @@ class Cleaner:
 
     Texts, user and assistant turns and the worse answer are repaired. Labels are stripped and normalised to NFC. System
     turns stay as they are: use sends the same system prompt, and it is not cleaned there.
+
+    Args:
+        quote: masks in examples what may not be shown.
     """
 
-    def __init__(self, rules: CleanRules) -> None:
+    def __init__(self, rules: CleanRules, quote: Callable[[str], str] = str) -> None:
         self._rules = rules
+        self._quote = quote
         self._boilerplate: dict[str, int] | None = None
         self._learned_rows = 0
         repairs: dict[str, Rule] = {
@@ -49,7 +52,7 @@ class Cleaner:
             "whitespace": fold_whitespace,
         }
         self._repairs = [(name, rule) for name, rule in repairs.items() if getattr(rules, name)]
-        self._tallies = {name: Tally() for name in [*repairs, "label", "languages", "min_characters", "max_characters"]}
+        self._tallies = {name: Tally(quote) for name in [*repairs, "label", "languages", "min_characters", "max_characters"]}
 
     def learn(self, examples: Iterable[Example]) -> None:
         """The first pass of boilerplate: find the lines that stand in many of these rows. Does nothing without that rule."""
@@ -73,7 +76,7 @@ class Cleaner:
         for rule, check in (("min_characters", self._too_short), ("max_characters", self._too_long), ("languages", self._foreign)):
             if reason := check(example):
                 self._tallies[rule].add(example.row, example.text)
-                return RowFault(example.row, f"{reason} (prepare.clean.{rule})", excerpt(visible(example.text[:80])))
+                return RowFault(example.row, f"{reason} (prepare.clean.{rule})", beginning(visible(example.text[:300])))
         return example
 
     def summary(self) -> list[RuleCount]:
@@ -83,7 +86,7 @@ class Cleaner:
             on.remove("languages")
         if self._rules.max_characters is None:
             on.remove("max_characters")
-        lines = tuple(f"in {n} of {self._learned_rows} rows: {visible(line[:80])}" for line, n in (self._boilerplate or {}).items())
+        lines = tuple(f"in {n} of {self._learned_rows} rows: {visible(self._quote(line)[:80])}" for line, n in (self._boilerplate or {}).items())
         return [self._tallies[name].result(name, lines if name == "boilerplate" else ()) for name in on]
 
     def _repaired(self, example: Example) -> Example:

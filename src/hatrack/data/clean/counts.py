@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from hatrack.safety.stand_ins import PLACEHOLDER
 
 __all__ = ["Change", "RuleCount", "Tally", "visible"]
 
 _EXAMPLES = 5
 _WIDTH, _LEAD = 80, 20
+_AROUND = 400  # characters around a change that are looked at: a value that is cut in two is none
+_HIDDEN = "(personal data)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,9 @@ class RuleCount:
 
 @dataclass
 class Tally:
-    """A rule's count while it grows."""
+    """A rule's count while it grows. ``quote`` masks what may not be shown."""
 
+    quote: Callable[[str], str] = str
     rows: int = 0
     examples: list[Change] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -49,15 +55,22 @@ class Tally:
         """Count a row; keep the place where it changed if it is one of the first."""
         self.rows += 1
         if len(self.examples) < _EXAMPLES:
-            pairs = enumerate(zip(before, after, strict=False))
-            same = next((i for i, (old, new) in pairs if old != new), min(len(before), len(after)))
-            start = max(0, same - _LEAD)
-            self.examples.append(Change(row, *(visible(text[start : start + _WIDTH]) for text in (before, after))))
+            start = max(0, _same(before, after) - _AROUND)
+            old, new = (self.quote(text[start : start + 2 * _AROUND]) for text in (before, after))
+            if after and len(PLACEHOLDER.findall(old)) < len(PLACEHOLDER.findall(new)):
+                old = _HIDDEN  # the repair made the value one that can be found, so nothing masks it as it was
+            start = max(0, _same(old, new) - _LEAD)
+            self.examples.append(Change(row, *(visible(text[start : start + _WIDTH]) for text in (old, new))))
 
     def result(self, rule: str, notes: tuple[str, ...] = ()) -> RuleCount:
         """The count as it stands, with a note for each kind that was counted."""
         kinds = sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
         return RuleCount(rule, self.rows, tuple(self.examples), (*notes, *(f"{kind}: {count}" for kind, count in kinds)))
+
+
+def _same(before: str, after: str) -> int:
+    """How many characters two texts have in common at the beginning."""
+    return next((i for i, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), min(len(before), len(after)))
 
 
 def visible(text: str) -> str:

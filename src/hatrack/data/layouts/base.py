@@ -57,6 +57,7 @@ LAYOUTS: Plugins[type[Layout]] = Plugins(
         "flan": "hatrack.data.layouts.flan:Flan",
         "hh-rlhf": "hatrack.data.layouts.hh_rlhf:HhRlhf",
         "oasst": "hatrack.data.layouts.oasst:Oasst",
+        "oasst-trees": "hatrack.data.layouts.oasst_trees:OasstTrees",
         "preference": "hatrack.data.layouts.preference:Preference",
         "sharegpt": "hatrack.data.layouts.sharegpt:ShareGpt",
         "transcript": "hatrack.data.layouts.transcript:Transcript",

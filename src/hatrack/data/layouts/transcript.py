@@ -10,7 +10,7 @@ from hatrack.data.cells import shown, text_in
 from hatrack.data.layouts.base import Rows, Yields
 from hatrack.data.layouts.held import Held
 from hatrack.data.layouts.turns import joined
-from hatrack.data.records import RawRow, RowFault
+from hatrack.data.records import RawRow, RowFault, beginning
 from hatrack.data.speakers import sides
 
 __all__ = ["Transcript"]
@@ -65,7 +65,7 @@ class Transcript:
             try:
                 yield _conversation(key, turns)
             except ValueError as error:
-                yield RowFault(turns[0].number, f"conversation {key}: {error}", turns[0].text[:80])
+                yield RowFault(turns[0].number, f"conversation {key!r}: {error}", beginning(turns[0].text))
 
 
 def _names(columns: Sequence[str]) -> tuple[str, str, str] | None:

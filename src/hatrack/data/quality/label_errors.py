@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from hatrack.data.progress import Progress, silent
 from hatrack.data.quality.record import Basis, Place, Record
 from hatrack.data.quality.vectors import Vectors, vectors
 
@@ -76,6 +77,7 @@ def find_label_errors(
     *,
     of: int,
     seed: int,
+    progress: Progress = silent,
 ) -> LabelErrors | None:
     """Doubtful rows among ``texts``; None where there are not two labels with a row for each fold.
 
@@ -90,7 +92,7 @@ def find_label_errors(
         given = Vectors(embedded.rows[kept], embedded.source)
     else:
         given = vectors([texts[i] for i in kept], min(_WORDS, _WORDS_TIMES_LABELS // len(known)))
-    found, agreement = suspects(given, [labels[i] for i in kept], seed)
+    found, agreement = suspects(given, [labels[i] for i in kept], seed, progress)
     errors = tuple(
         LabelError(
             place=place(kept[one.position]),
@@ -114,7 +116,7 @@ def find_label_errors(
     )
 
 
-def suspects(given: Vectors, labels: Sequence[str], seed: int) -> tuple[list[Suspect], float]:
+def suspects(given: Vectors, labels: Sequence[str], seed: int, progress: Progress = silent) -> tuple[list[Suspect], float]:
     """Rows outside the diagonal of the confident joint, largest margin first, and the model's agreement with all labels.
 
     Northcutt, Jiang & Chuang 2021 (Confident Learning, section 3.1): with out-of-sample probabilities ``p``, the
@@ -127,7 +129,7 @@ def suspects(given: Vectors, labels: Sequence[str], seed: int) -> tuple[list[Sus
     names = sorted(set(labels))
     number = {name: i for i, name in enumerate(names)}
     classes = np.array([number[label] for label in labels])
-    p = _out_of_sample(given.rows, classes, len(names), seed)
+    p = _out_of_sample(given.rows, classes, len(names), seed, progress)
     rows = np.arange(len(classes))
     own = p[rows, classes]
     threshold = np.array([own[classes == j].mean() for j in range(len(names))])
@@ -143,7 +145,7 @@ def suspects(given: Vectors, labels: Sequence[str], seed: int) -> tuple[list[Sus
     return sorted(found, key=lambda one: (-one.margin, one.position)), agreement
 
 
-def _out_of_sample(rows: Any, classes: NDArray[np.int64], count: int, seed: int) -> NDArray[np.float64]:
+def _out_of_sample(rows: Any, classes: NDArray[np.int64], count: int, seed: int, progress: Progress) -> NDArray[np.float64]:
     """Probabilities ``[n, classes]``, each row's from a model fitted without its fold; folds hold every class."""
     import numpy as np
     from sklearn.exceptions import ConvergenceWarning
@@ -160,6 +162,7 @@ def _out_of_sample(rows: Any, classes: NDArray[np.int64], count: int, seed: int)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the order of probabilities is settled long before
         for k in range(FOLDS):
+            progress("looking for label errors", k, FOLDS)
             learn, ask = fold != k, fold == k
             model = LogisticRegression(C=c, max_iter=100 if c == _C["dense"] else 50).fit(rows[learn], classes[learn])
             p[np.ix_(ask, model.classes_)] = model.predict_proba(rows[ask])

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from hatrack.core.config import AdapterConfig
 from hatrack.data.prepare import Prepared
+from hatrack.data.progress import Progress, silent
 from hatrack.data.quality.advice import Advice
 from hatrack.data.quality.conflicts import ConflictFinder, Conflicts, equal_roots
 from hatrack.data.quality.counts import Counts
@@ -123,6 +124,7 @@ def assess(
     created: str,
     reasons: Mapping[str, int],
     refusal: Refusal | None = None,
+    progress: Progress = silent,
 ) -> Assessment:
     """Walk over all rows once, look closer at a sample, and say what follows from it.
 
@@ -139,7 +141,7 @@ def assess(
     roots = equal_roots(splits) if labelled and evidence.roots is None else evidence.roots
     conflicts = ConflictFinder(roots, evidence.quote) if labelled and roots is not None else None
     observers: tuple[Observer | None, ...] = (repeats, finder, shapes, counter, conflicts)
-    ledger = walk(splits, [observer for observer in observers if observer is not None])
+    ledger = walk(splits, [observer for observer in observers if observer is not None], progress)
 
     at_least, at_most = _LOOKED_AT
     limit = max(at_least, min(at_most, _ROWS_TIMES_LABELS // max(1, len(prepared.labels))))
@@ -150,7 +152,7 @@ def assess(
     doubts = None
     if labelled:
         doubts = find_label_errors(
-            texts, [row.label for row in rows], embedded, lambda i: ledger.place(ordinals[i]), evidence.quote, of=basis.of, seed=seed
+            texts, [row.label for row in rows], embedded, lambda i: ledger.place(ordinals[i]), evidence.quote, of=basis.of, seed=seed, progress=progress
         )
     report = QualityReport(
         adapter=name,

@@ -98,11 +98,11 @@ class ShapeCounter:
 
     def _count(self, trait: str, value: str, ordinal: int, text: str) -> None:
         self._counts[trait][value] += 1
-        kept, shown = self._kept[trait, value], self._quote(text)
-        if shown in kept:
-            kept[shown][1] += 1
+        kept = self._kept[trait, value]
+        if text in kept:
+            kept[text][1] += 1
         elif len(kept) < _SHOWN:
-            kept[shown] = [ordinal, 1]
+            kept[text] = [ordinal, 1]
 
     def answer_format(self, ledger: Ledger) -> AnswerFormat:
         """What was counted."""
@@ -129,7 +129,7 @@ class ShapeCounter:
             dominant=dominant,
             odd=total - most if dominant else 0,
             rows=tuple(
-                Odd(place=ledger.place(ordinal), found=value, answer=text, rows=rows) for ordinal, value, text, rows in odd[:_SHOWN]
+                Odd(place=ledger.place(ordinal), found=value, answer=self._quote(text), rows=rows) for ordinal, value, text, rows in odd[:_SHOWN]
             ),
         )
 

@@ -9,10 +9,13 @@ from itertools import accumulate
 from random import Random
 from typing import Protocol
 
+from hatrack.data.progress import Progress, silent
 from hatrack.data.quality.record import Basis, Place
 from hatrack.data.records import Example, Splits
 
 __all__ = ["Ledger", "Observer", "answer", "sample", "walk"]
+
+_EVERY = 1000  # rows between two reports of progress
 
 
 class Observer(Protocol):
@@ -51,7 +54,7 @@ class Ledger:
         self._rows.append(example.row)
 
 
-def walk(splits: Splits, observers: Sequence[Observer]) -> Ledger:
+def walk(splits: Splits, observers: Sequence[Observer], progress: Progress = silent) -> Ledger:
     """Show every row to every observer, in the order train, validation, test."""
     ledger = Ledger(splits)
     ordinal = 0
@@ -61,6 +64,8 @@ def walk(splits: Splits, observers: Sequence[Observer]) -> Ledger:
             for observer in observers:
                 observer.see(ordinal, split, example)
             ordinal += 1
+            if ordinal % _EVERY == 0:
+                progress("looking at the rows", ordinal, ledger.rows)
     return ledger
 
 

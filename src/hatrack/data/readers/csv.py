@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hatrack.core.errors import DataFileError
-from hatrack.data.readers.base import excerpt, lines, too_long
-from hatrack.data.records import RawRow, RowFault
+from hatrack.data.readers.base import lines, too_long
+from hatrack.data.records import RawRow, RowFault, beginning
 
 __all__ = ["Csv"]
 
@@ -54,7 +54,7 @@ class Csv:
             elif not fields or fields == [""]:
                 continue
             elif len(fields) != len(header):
-                yield RowFault(number, f"{len(fields)} fields where the header has {len(header)}", excerpt(delimiter.join(fields)))
+                yield RowFault(number, f"{len(fields)} fields where the header has {len(header)}", beginning(delimiter.join(fields)))
             else:
                 yield RawRow(number, dict(zip(header, fields, strict=True)))
 

@@ -6,8 +6,7 @@ import json
 import re
 from typing import Any
 
-from hatrack.data.readers.base import excerpt
-from hatrack.data.records import RawRow, RowFault
+from hatrack.data.records import RawRow, RowFault, beginning
 
 __all__ = ["json_object"]
 
@@ -22,15 +21,15 @@ def json_object(raw: bytes, number: int) -> RawRow | RowFault:
     except UnicodeDecodeError as error:
         return RowFault(number, f"not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}; save the file as UTF-8")
     if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _depth(raw) > _DEEPEST:
-        return RowFault(number, f"nests brackets more than {_DEEPEST} deep", excerpt(text))
+        return RowFault(number, f"nests brackets more than {_DEEPEST} deep", beginning(text))
     try:
         value = json.loads(text, object_pairs_hook=_no_duplicates)
     except ValueError as error:
-        return RowFault(number, f"not valid JSON: {error}", excerpt(text))
+        return RowFault(number, f"not valid JSON: {error}", beginning(text))
     if "\\ud" in text.lower() and _half_a_character(value):
-        return RowFault(number, "holds half of a surrogate pair (\\ud800 to \\udfff), which is no character", excerpt(text))
+        return RowFault(number, "holds half of a surrogate pair (\\ud800 to \\udfff), which is no character", beginning(text))
     if not isinstance(value, dict):
-        return RowFault(number, f"a JSON object is needed, this is {type(value).__name__}", excerpt(text))
+        return RowFault(number, f"a JSON object is needed, this is {type(value).__name__}", beginning(text))
     return RawRow(number, value)
 
 

@@ -31,7 +31,7 @@ class Turn:
         if self._bytes > self._limit:
             return too_long(self.number, self._limit)
         if not self._parts:
-            return RowFault(self.number, f"{self.speaker} says nothing")
+            return RowFault(self.number, f"{self.speaker!r} says nothing")
         text = between.join(self._parts)
         return RawRow(self.number, {"conversation": self._conversation, "speaker": self.speaker, "text": text, "time": self._time})
 

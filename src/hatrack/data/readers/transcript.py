@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hatrack.data.readers.base import excerpt, lines
+from hatrack.data.readers.base import lines
 from hatrack.data.readers.labels import labelled
 from hatrack.data.readers.signatures import HEAD
 from hatrack.data.readers.spoken import Turn, text_line
-from hatrack.data.records import RawRow, RowFault
+from hatrack.data.records import RawRow, RowFault, beginning
 from hatrack.data.speakers import answers
 
 __all__ = ["Transcript"]
@@ -65,7 +65,7 @@ class Transcript:
                 if turn:
                     turn.say(text.strip(" \t"))
                 else:
-                    yield RowFault(number, "nobody is named as its speaker", excerpt(text))
+                    yield RowFault(number, "nobody is named as its speaker", beginning(text))
         if turn:
             yield turn.row("\n")
 

@@ -12,7 +12,7 @@ from hatrack.core.errors import DataFileError
 from hatrack.data.readers.base import excerpt, lines
 from hatrack.data.readers.labels import labelled
 from hatrack.data.readers.spoken import Turn, text_line
-from hatrack.data.records import RawRow, RowFault
+from hatrack.data.records import RawRow, RowFault, beginning
 
 __all__ = ["WebVtt"]
 
@@ -53,7 +53,7 @@ class WebVtt:
                     turn = turn or Turn(number, "1", speaker, time, max_row_bytes)
                     turn.say(words)
                 else:
-                    yield RowFault(number, "nobody is named as its speaker", excerpt(words))
+                    yield RowFault(number, "nobody is named as its speaker", beginning(words))
         if turn:
             yield turn.row(" ")
 
@@ -78,7 +78,7 @@ def _cue_lines(stream: BinaryIO, path: Path, limit: int) -> Iterator[tuple[int, 
             timing = _TIMING.match(text)
             time, skipping = (timing[1], False) if timing else ("", True)
             if not timing:
-                yield number, "", RowFault(number, "a timing has the form 00:00.000 --> 00:00.000", excerpt(text))
+                yield number, "", RowFault(number, "a timing has the form 00:00.000 --> 00:00.000", beginning(text))
 
 
 def _voices(line: str) -> Iterator[tuple[str, str]]:
