@@ -118,7 +118,11 @@ def test_personal_data_does_not_reach_the_splits_the_record_or_the_rejects(prep,
 @pytest.mark.parametrize("mode", ["report", "mask"])
 def test_an_invalid_row_is_listed_without_personal_data(prep, tmp_path, mode):
     rejects = tmp_path / "rejects.jsonl"
-    spoilt = [*rows(), {"id": "a", "text": f"red, write to {MAIL}", "label": [MAIL]}, {"id": "b", "text": "x" * 225 + f" {CARD}", "label": ""}]
+    spoilt = [
+        *rows(),
+        {"id": "a", "text": f"red, write to {MAIL}", "label": [MAIL]},
+        {"id": "b", "text": "x" * 225 + f" {CARD}", "label": ""},
+    ]
     prep(spoilt, prepare={"pii": {"mode": mode}}, checks={"max_rejected": 0.1}, rejects=rejects)
     first, second = (json.loads(line) for line in rejects.read_text().splitlines())
     assert first["reason"] == "column 'label' holds ['<EMAIL_ADDRESS>'], a label is needed"
@@ -188,7 +192,9 @@ def test_answers_and_worse_answers_are_redacted_with_the_prompt(prep):
 
 def test_all_rows_of_one_document_have_the_same_stand_in(tmp_path):
     for name in "abcdefghijkl":
-        sections = "".join(f"# {name} part {n}\n\nThe {name} lamp {n} is sold by {name}@kolo.org since {n} years. It is good.\n\n" for n in range(4))
+        sections = "".join(
+            f"# {name} part {n}\n\nThe {name} lamp {n} is sold by {name}@kolo.org since {n} years. It is good.\n\n" for n in range(4)
+        )
         (tmp_path / "docs").mkdir(exist_ok=True)
         (tmp_path / "docs" / f"{name}.md").write_text(sections)
     config = {"data": "docs", "task": "instruct", "prepare": {"pii": {"mode": "pseudonym"}, "documents": {"kinds": KINDS}}}

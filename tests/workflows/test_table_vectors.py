@@ -21,7 +21,9 @@ def project(root, **changes):
     rng = random.Random(0)
     rows = loan_rows(200)
     for number, row in enumerate(rows):
-        words = ["broke", "debt", "sorry", "behind"] if (row["late"] == "yes") == (rng.random() < 0.9) else ["fine", "salary", "saved", "ahead"]
+        words = (
+            ["broke", "debt", "sorry", "behind"] if (row["late"] == "yes") == (rng.random() < 0.9) else ["fine", "salary", "saved", "ahead"]
+        )
         row["note"] = "" if number % 9 == 8 else " ".join(rng.choices(words, k=3)) + f" {number}"
     return table_project(root, rows, ignore=["note", "loan_id"], text_vectors=[{**VECTORS, **changes}])
 

@@ -86,7 +86,9 @@ class Cleaner:
             on.remove("languages")
         if self._rules.max_characters is None:
             on.remove("max_characters")
-        lines = tuple(f"in {n} of {self._learned_rows} rows: {visible(self._quote(line)[:80])}" for line, n in (self._boilerplate or {}).items())
+        lines = tuple(
+            f"in {n} of {self._learned_rows} rows: {visible(self._quote(line)[:80])}" for line, n in (self._boilerplate or {}).items()
+        )
         return [self._tallies[name].result(name, lines if name == "boilerplate" else ()) for name in on]
 
     def _repaired(self, example: Example) -> Example:
