@@ -61,7 +61,8 @@ def remote_place(project: Project, name: str | None) -> Place:
     """
     remotes = _settings(project).remotes
     if name is None and len(remotes) == 1:
-        return _place(project, *remotes.values())
+        [only] = remotes.values()
+        return _place(project, only)
     if name is None or name not in remotes:
         near = closest(name or "", remotes, 1)
         raise ConfigError(

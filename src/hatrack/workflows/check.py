@@ -251,7 +251,7 @@ def _embedding(bench: Workbench) -> Embed:
 
 def _overlap(file: Path, train: Sequence[Example], config: AdapterConfig, quote: Callable[[str], str], bench: Workbench) -> Overlap:
     """What ``file`` shares with the training rows, once it is read, cleaned and redacted as they were: else equal rows would differ."""
-    project, any_format = bench.project, config.model_copy(update={"data": config.data.model_copy(update={"format": "auto"})})
+    project, any_format = bench.project, config.model_copy(update={"data": config.files.model_copy(update={"format": "auto"})})
     with StepBar(file.name, bench.console) as bar:
         part = read_part("against", str(file.absolute()), project.root, any_format, Steps(project.data), None, bar.update, Tools())
         found = overlaps(column(train, "text"), column(part.rows, "text"), config.checks.near_duplicates, bar.update)
