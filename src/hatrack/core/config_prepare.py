@@ -36,7 +36,10 @@ class PiiPolicy(Strict):
     )
     countries: tuple[str, ...] = Field(("US", "IN", "FR", "GB", "DE"), description="Country packs whose identifiers are looked for.")
     types: tuple[str, ...] | None = Field(None, description="Only these types, as the report names them; null: all of them.")
-    recogniser: str = Field("patterns", description="patterns: built in, with checksums; presidio: the extra `pii`, names and places too.")
+    recogniser: str = Field(
+        "patterns",
+        description="patterns: built in, with checksums; presidio: the extra `pii`, names and places too; presidio-no-names: that without a model of names.",
+    )
 
 
 class DuplicateRules(Strict):

@@ -120,9 +120,7 @@ def _clean(rows: Spool, file: str, config: AdapterConfig, out: Path, progress: P
     return {**counts, "rules": [asdict(rule) for rule in cleaner.summary()]}
 
 
-def _redact(
-    rows: Spool, file: str, config: AdapterConfig, out: Path, progress: Progress, *, of_documents: bool
-) -> dict[str, Any]:
+def _redact(rows: Spool, file: str, config: AdapterConfig, out: Path, progress: Progress, *, of_documents: bool) -> dict[str, Any]:
     policy = config.prepare.pii
     redactor = Redactor(policy, config.train.seed)
     in_rows: Counter[str] = Counter()

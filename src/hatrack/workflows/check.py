@@ -249,9 +249,7 @@ def _embedding(bench: Workbench) -> Embed:
     return embed
 
 
-def _overlap(
-    file: Path, train: Sequence[Example], config: AdapterConfig, quote: Callable[[str], str], bench: Workbench
-) -> Overlap:
+def _overlap(file: Path, train: Sequence[Example], config: AdapterConfig, quote: Callable[[str], str], bench: Workbench) -> Overlap:
     """What ``file`` shares with the training rows, once it is read, cleaned and redacted as they were: else equal rows would differ."""
     project, any_format = bench.project, config.model_copy(update={"data": config.data.model_copy(update={"format": "auto"})})
     with StepBar(file.name, bench.console) as bar:

@@ -162,7 +162,9 @@ def test_nonsense_of_a_real_tiny_model_is_all_rejected_and_reported(tiny_causal)
 
 
 def test_what_the_model_wrote_is_recorded_with_its_fate_and_without_personal_data(tmp_path):
-    (tmp_path / "fees.md").write_text(f"# Fees\n\n{FEES}\n\n# Contact\n\nWrite to anna@kolo.org about a late invoice. Answers take a day.\n")
+    (tmp_path / "fees.md").write_text(
+        f"# Fees\n\n{FEES}\n\n# Contact\n\nWrite to anna@kolo.org about a late invoice. Answers take a day.\n"
+    )
     config = AdapterConfig.model_validate(
         {"data": "fees.md", "task": "instruct", "prepare": {"documents": {"kinds": ["qa"], "model": "base"}}}
     )

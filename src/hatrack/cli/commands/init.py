@@ -11,7 +11,9 @@ from hatrack.cli.screen import ProjectOption, result_console
 
 
 def run(
-    data: Annotated[Path, typer.Argument(help="A file or a folder: JSONL, JSON, CSV, Parquet, transcripts, text, Markdown, HTML, DOCX, PDF.")],
+    data: Annotated[
+        Path, typer.Argument(help="A file or a folder: JSONL, JSON, CSV, Parquet, transcripts, text, Markdown, HTML, DOCX, PDF.")
+    ],
     project: ProjectOption = Path("."),
     name: Annotated[str, typer.Option(help="The adapter's name.")] = "first",
     base: Annotated[str, typer.Option(help="The base model: bundled/NAME, a path, or a hub id.")] = "bundled/smollm2-135m-instruct",

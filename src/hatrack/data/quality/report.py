@@ -152,7 +152,14 @@ def assess(
     doubts = None
     if labelled:
         doubts = find_label_errors(
-            texts, [row.label for row in rows], embedded, lambda i: ledger.place(ordinals[i]), evidence.quote, of=basis.of, seed=seed, progress=progress
+            texts,
+            [row.label for row in rows],
+            embedded,
+            lambda i: ledger.place(ordinals[i]),
+            evidence.quote,
+            of=basis.of,
+            seed=seed,
+            progress=progress,
         )
     report = QualityReport(
         adapter=name,

@@ -129,7 +129,8 @@ class ShapeCounter:
             dominant=dominant,
             odd=total - most if dominant else 0,
             rows=tuple(
-                Odd(place=ledger.place(ordinal), found=value, answer=self._quote(text), rows=rows) for ordinal, value, text, rows in odd[:_SHOWN]
+                Odd(place=ledger.place(ordinal), found=value, answer=self._quote(text), rows=rows)
+                for ordinal, value, text, rows in odd[:_SHOWN]
             ),
         )
 
