@@ -151,8 +151,8 @@ def test_leaks_conflicts_and_repeated_ids_are_shown_without_personal_data(prep):
     noted = prep(torn, checks={"max_conflicts": 0.5})
     assert any("same text and different labels" in note for note in noted.notes)
     assert MAIL not in "".join(noted.notes) + noted.manifest.model_dump_json()
+    leak = rows(texts={3: f"red {MAIL}"})
     with pytest.raises(HatrackError, match="also stand in") as refused:
-        leak = rows(texts={3: f"red {MAIL}"})
         prep(leak, files={"test.jsonl": [leak[2]]}, data={"train": "train.jsonl", "test": "test.jsonl"})
     assert "<EMAIL_ADDRESS>" in str(refused.value)
     with pytest.raises(RowErrors, match="repeat an id") as refused:
