@@ -146,13 +146,13 @@ def test_rejects_follow_the_policy_also_where_the_file_was_read_before(prep, tmp
 def test_leaks_conflicts_and_repeated_ids_are_shown_without_personal_data(prep):
     torn = rows(texts={3: f"red {MAIL}", 4: f"red {MAIL}"})
     with pytest.raises(HatrackError, match="same text and different labels") as refused:
-        prep(torn)
+        prep(torn, checks={"max_conflicts": 0.0})
     assert MAIL not in str(refused.value)
     noted = prep(torn, checks={"max_conflicts": 0.5})
     assert any("same text and different labels" in note for note in noted.notes)
     assert MAIL not in "".join(noted.notes) + noted.manifest.model_dump_json()
+    leak = rows(texts={3: f"red {MAIL}"})
     with pytest.raises(HatrackError, match="also stand in") as refused:
-        leak = rows(texts={3: f"red {MAIL}"})
         prep(leak, files={"test.jsonl": [leak[2]]}, data={"train": "train.jsonl", "test": "test.jsonl"})
     assert "<EMAIL_ADDRESS>" in str(refused.value)
     with pytest.raises(RowErrors, match="repeat an id") as refused:
@@ -166,12 +166,13 @@ def test_examples_of_cleaning_hold_no_part_of_a_value(prep, mode):
         3: "caf\u00c3\u00a9 " + "x" * 55 + f" {MAIL}",  # where the example is cut
         4: "write to jane.mil\u200bler@corp-mail.com",  # a value only once it is cleaned
         5: f"{CARD} " + "x" * 11 + " caf\u00c3\u00a9",
+        7: "caf\u00c3\u00a9 jane.mil\u200bler@corp-mail.com",  # what one rule leaves, another one cleans
     }
-    cleaned = step(prep(rows(texts=texts), prepare={"pii": {"mode": mode}}), "clean").counts["rules"]
-    shown = json.dumps([rule["examples"] for rule in cleaned])
-    assert sum(len(rule["examples"]) for rule in cleaned) == 3
-    assert "<EMAIL_ADDRESS>" in shown
-    assert not [part for part in ("jane", "corp", "8270", "4248") if part in shown]
+    cleaned = step(prep(rows(texts={**texts, 6: "caf\u00c3\u00a9 and tea"}), prepare={"pii": {"mode": mode}}), "clean").counts["rules"]
+    assert {rule["rule"]: rule["rows"] for rule in cleaned if rule["rows"]} == {"unicode": 4, "control": 2}
+    shown = [example["after"] for rule in cleaned for example in rule["examples"]]
+    assert shown == ["caf\u00e9 and tea"]
+    assert not [part for part in ("jane", "corp", "8270", "4248") if part in json.dumps(cleaned)]
 
 
 def test_a_dropped_row_is_listed_with_its_types(prep, tmp_path):

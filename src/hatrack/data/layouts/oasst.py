@@ -33,10 +33,11 @@ class Oasst:
                 continue
             try:
                 node = node_of(row.columns, row.number)
-                if node.id in seen:
-                    raise ValueError(f"message_id {node.id!r} is already used in row {seen[node.id]}")
             except ValueError as error:
                 yield RowFault(row.number, str(error), shown(row))
+                continue
+            if node.id in seen:
+                yield RowFault(row.number, f"message_id {node.id!r} is already used in row {seen[node.id]}", shown(row))
                 continue
             seen[node.id] = row.number
             if is_left_out(row.columns):

@@ -52,6 +52,7 @@ RECOGNISERS: Plugins[type[Recogniser]] = Plugins(
     {
         "patterns": "hatrack.safety.recognisers.patterns:Patterns",
         "presidio": "hatrack.safety.recognisers.presidio:Presidio",
+        "presidio-no-names": "hatrack.safety.recognisers.presidio:PresidioNoNames",
     },
 )
 

