@@ -30,7 +30,7 @@ PROMPTS = [[2, 60, 70, 80, 90], [2, 61, 71]]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    return tmp_path_factory.mktemp("export")
+    return tmp_path_factory.getbasetemp() / "exported"
 
 
 @pytest.fixture(scope="module")
