@@ -30,7 +30,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "base": "bundled/smollm2-135m-instruct",
         "labels": 5,
         "train": 60,
-        "test": 40,
+        "test": 20,
         "longest": 300,  # characters
         "config": {
             "task": "classify-by-text",

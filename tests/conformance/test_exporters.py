@@ -35,7 +35,7 @@ every_exporter = pytest.mark.parametrize("name", EXPORTERS.names())
 
 @pytest.fixture(scope="module")
 def benches(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exporters")
+    folder = tmp_path_factory.getbasetemp() / "exported"  # trained once for all files of tests in this process
     return {"causal": open_bench(causal_project(folder)), "encoder": open_bench(encoder_project(folder))}
 
 

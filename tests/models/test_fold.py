@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from hatrack.core.errors import AdapterMismatch
 from hatrack.models.adapters.base import read_variants
 from hatrack.models.adapters.fold import fold_in
 from hatrack.models.adapters.lora import LowRank
+from hatrack.models.adapters.switch import Variant
 from hatrack.models.causal import last_logits
 from hatrack.models.encoder import embed
 from hatrack.models.host import ModelHost
@@ -67,8 +70,23 @@ def test_F20_a_head_that_is_tied_to_the_embeddings_is_untied_and_stays_so_on_dis
     assert not torch.allclose(before, after, atol=1e-2)
     assert torch.equal(module.get_input_embeddings().weight, embeddings)
     module.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["tie_word_embeddings"] is False, "other tools would tie them again"
     again = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
     assert torch.allclose(last_logits(again, PROMPTS), after, atol=1e-5)
+
+
+class Bent(Variant):
+    """No matrix can do this."""
+
+    def forward(self, inner, x):
+        return inner(x) + x.abs().mean(-1, keepdim=True)
+
+
+def test_a_variant_that_is_not_affine_is_found_out(causal_files):
+    module = load_module(causal_files)
+    with pytest.raises(AdapterMismatch, match="no place") as refused:
+        fold_in(module, {"model.layers.0.mlp.up_proj": Bent()})
+    assert "not affine" in refused.value.given
 
 
 @pytest.mark.parametrize(("name", "options"), [("bottleneck", {}), ("bitfit", {}), ("prefix", {"tokens": 4})])

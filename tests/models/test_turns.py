@@ -30,6 +30,7 @@ INSIDE = (
     "{{ m['content'] }} [/INST]{% elif m['role'] == 'assistant' %}{{ m['content'] }}<|im_end|>{% endif %}{% endfor %}"
 )
 NUMBERED = "{% for m in messages %}{{ loop.index }} {{ m['role'] }}: {{ m['content'] }}<|im_end|>\n{% endfor %}"
+LATE = CHATML.replace("<|im_end|>\n{% endfor %}", "<|im_end|>\n{% if loop.index == 4 %}And so on.{% endif %}{% endfor %}")
 TALKS = [
     [Message("user", "What is {{ this }}?")],
     [Message("system", "Be brief.\nAlways."), Message("user", "é 🙂")],
@@ -49,7 +50,7 @@ def test_put_together_again_it_is_what_the_template_writes(template):
         assert filled(go_template(turns), talk) == renderer(template).written(talk, generate=True)
 
 
-@pytest.mark.parametrize("template", [INSIDE, NUMBERED], ids=["inside", "numbered"])
+@pytest.mark.parametrize("template", [INSIDE, NUMBERED, LATE], ids=["inside", "numbered", "late"])
 def test_a_template_that_does_more_is_refused(template):
     with pytest.raises(TemplateError, match="more than to put marks"):
         take_apart(renderer(template))

@@ -30,14 +30,19 @@ def places(tmp_path_factory):
     return tmp_path_factory.mktemp("bundle")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return tmp_path_factory.getbasetemp() / "exported"
+
+
 @pytest.fixture
-def packed(places):
+def packed(places, trained):
     """An encoder's project with a wheel beside it, packed once."""
     out = places / "words.hatrack"
     if not out.is_file():
         (places / "wheels").mkdir()
         (places / "wheels" / "some-1.0-py3-none-any.whl").write_bytes(b"a wheel")
-        pack(open_bench(encoder_project(places)), out, places / "wheels")
+        pack(open_bench(encoder_project(trained)), out, places / "wheels")
     return out
 
 
@@ -54,10 +59,10 @@ def rewritten(packed, target, change):
     return target
 
 
-def test_what_is_unpacked_is_a_project_with_the_same_versions(packed, places, tmp_path):
+def test_what_is_unpacked_is_a_project_with_the_same_versions(packed, trained, tmp_path):
     found = unpack(packed, tmp_path / "there", PUBLIC)
     assert found.signer == PUBLIC
-    here, there = open_bench(encoder_project(places)), open_bench(tmp_path / "there")
+    here, there = open_bench(encoder_project(trained)), open_bench(tmp_path / "there")
     assert there.config.base == "./base"
     assert there.files.fingerprint == here.files.fingerprint
     assert there.registry.resolve("words") == here.registry.resolve("words")
@@ -101,7 +106,7 @@ CHANGES = {
     "a file": lambda name, content: content[:-1] + b"x" if name == "base/config.json" else content,
     "the head": lambda name, content: content.replace(b"words@1.0.0", b"words@9.0.0") if name == HEAD else content,
     "a file less": lambda name, content: None if name == "hatrack.yaml" else content,
-    "the signature": lambda name, content: bytes(96) if name == SIGNATURE else content,
+    "the signature": lambda name, content: content[:-40] + bytes([content[-40] ^ 1]) + content[-39:] if name == SIGNATURE else content,
 }
 
 
@@ -131,12 +136,12 @@ def test_a_cut_off_file_is_refused(packed, tmp_path, share):
         verify(tmp_path / "cut.hatrack")
 
 
-def test_another_signer_is_refused_whoever_it_is(packed, places, tmp_path, monkeypatch):
+def test_another_signer_is_refused_whoever_it_is(packed, trained, tmp_path, monkeypatch):
     private, public = new_key()
     with pytest.raises(AdapterMismatch, match="somebody else"):
         unpack(packed, tmp_path / "there", public)
     monkeypatch.setenv(KEY, private)
-    pack(open_bench(encoder_project(places)), tmp_path / "other.hatrack", None)
+    pack(open_bench(encoder_project(trained)), tmp_path / "other.hatrack", None)
     assert verify(tmp_path / "other.hatrack").signer == public
     with pytest.raises(AdapterMismatch):
         unpack(tmp_path / "other.hatrack", tmp_path / "there", PUBLIC)
@@ -152,31 +157,31 @@ def test_a_name_that_leads_elsewhere_is_refused(name):
         BundledFile(name=name, bytes=1, sha256="0" * 64)
 
 
-def test_without_a_key_nothing_is_packed(places, tmp_path, monkeypatch):
+def test_without_a_key_nothing_is_packed(trained, tmp_path, monkeypatch):
     monkeypatch.delenv(KEY)
     with pytest.raises(ConfigError, match="no key"):
-        pack(open_bench(encoder_project(places)), tmp_path / "x.hatrack", None)
+        pack(open_bench(encoder_project(trained)), tmp_path / "x.hatrack", None)
     monkeypatch.setenv(KEY, "secret words")
     with pytest.raises(ConfigError) as refused:
-        pack(open_bench(encoder_project(places)), tmp_path / "x.hatrack", None)
+        pack(open_bench(encoder_project(trained)), tmp_path / "x.hatrack", None)
     assert "secret" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_commands(packed, tmp_path, hatrack, places):
+def test_the_commands(packed, tmp_path, hatrack, trained):
     made = json.loads(hatrack("bundle", "--new-key", "--json").out)
     assert len(made["private"]) == len(made["public"]) == 64
     ran = hatrack("unbundle", str(packed), "--verify")
     assert ran.code == 0, ran.err
     assert PUBLIC in ran.out
     assert hatrack("unbundle", str(packed), "--into", str(tmp_path / "there")).code == 2
-    ran = hatrack("bundle", str(tmp_path / "x.hatrack"), project=encoder_project(places))
+    ran = hatrack("bundle", str(tmp_path / "x.hatrack"), project=encoder_project(trained))
     assert ran.code == 0, ran.err
     assert "not trained" in ran.out
 
 
-def test_it_holds_every_form_of_a_causal_project(places, tmp_path):
-    bench = open_bench(causal_project(places))
+def test_it_holds_every_form_of_a_causal_project(trained, tmp_path):
+    bench = open_bench(causal_project(trained))
     record = pack(bench, tmp_path / "c.hatrack", None)
     unpack(tmp_path / "c.hatrack", tmp_path / "there", PUBLIC)
     there = open_bench(tmp_path / "there")

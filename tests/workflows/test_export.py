@@ -30,7 +30,7 @@ PROMPTS = [[2, 60, 70, 80, 90], [2, 61, 71]]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    return tmp_path_factory.mktemp("export")
+    return tmp_path_factory.getbasetemp() / "exported"
 
 
 @pytest.fixture(scope="module")
@@ -212,11 +212,15 @@ def test_vllm_itself_serves_the_folder_by_its_script(bench, tmp_path):
 
 @contextlib.contextmanager
 def served(folder, python):
-    """``serve.sh`` with a port of its own, until vLLM answers."""
+    """``serve.sh`` with a port of its own, until vLLM answers; its command is found whether or not vLLM installed one."""
+    command = folder.parent / "bin" / "vllm"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nshift\nexec {python} -m vllm.entrypoints.openai.api_server --model "$@"\n')
+    command.chmod(0o755)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    environment = {**os.environ, "PATH": f"{os.path.dirname(python)}:{os.environ['PATH']}", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    environment = {**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}", "VLLM_CPU_KVCACHE_SPACE": "1"}
     environment.pop("PYTHONPATH", None)
     options = ["--host", "127.0.0.1", "--port", port, "--dtype", "float32", "--enforce-eager", "--max-model-len", "256"]
     with (folder.parent / "vllm.log").open("w") as log:

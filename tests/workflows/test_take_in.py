@@ -25,7 +25,7 @@ PROMPTS = [[2, 60, 70, 80, 90], [2, 61, 71]]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    return tmp_path_factory.mktemp("take-in")
+    return tmp_path_factory.getbasetemp() / "exported"
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def foreign(places):
             if parameter.requires_grad:
                 parameter.add_(torch.randn_like(parameter) * 0.05)
                 parameter.copy_(parameter.half().float())
-    folder = places / "foreign"
+    folder = places / "what-peft-saved" / "foreign"
     wrapped.half().save_pretrained(folder)
     return folder
 

@@ -7,9 +7,11 @@ find ─► own card? ── yes ─► fingerprint, template and probe must be 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -82,18 +84,18 @@ def take_in(bench: Workbench, wish: Incoming) -> tuple[Manifest, EvalReport | No
     with storage_errors(state), tempfile.TemporaryDirectory(dir=state, prefix=STAGING) as staging:
         folder = Path(staging)
         own = source.is_dir() and (source / CARD).is_file()
-        method = _take_own(source, folder) if own else _take_foreign(bench, wish, source, folder, prepared)
-        bench.host = bench.host or ModelHost(bench.files)
-        key = f"incoming-{wish.name}"
-        bench.host.attach(key, folder)  # fingerprint, template, shapes, probe
-        bench.host.detach(key)
+        host = bench.host = bench.host or ModelHost(bench.files)
+        with _said_of(wish.spec):
+            method = _take_own(source, folder) if own else _take_foreign(bench, wish, source, folder, prepared)
+            host.attach(wish.name, folder)  # fingerprint, template, shapes, probe
+            host.detach(wish.name)
         draft = build_manifest(
             bench.registry,
             wish.name,
             folder,
             base=bench.config.base,
             base_fingerprint=bench.files.fingerprint,
-            template_hash=bench.host.template_hash,
+            template_hash=host.template_hash,
             behaviour=_behaviour(wish, source, read_card(folder), method),
             data=_unknown_data(),
             training={"seconds": round(time.monotonic() - start, 2)},
@@ -101,6 +103,18 @@ def take_in(bench: Workbench, wish: Incoming) -> tuple[Manifest, EvalReport | No
         )
         manifest = bench.registry.add(draft, folder)
     return manifest, bench.evaluate(manifest, prepared) if prepared else None
+
+
+@contextlib.contextmanager
+def _said_of(spec: str) -> Iterator[None]:
+    """Files that are read here are called by the name of what they were copied from."""
+    try:
+        yield
+    except AdapterBroken as error:
+        if STAGING not in error.fix:
+            raise
+        again = f"get {Path(spec).name} again from where it was made"
+        raise AdapterBroken(error.what, given=error.given, allowed=error.allowed, fix=again) from error
 
 
 def _check_wish(bench: Workbench, wish: Incoming) -> None:

@@ -72,7 +72,7 @@ def check_base_name(source: Path, known: set[str]) -> None:
     raise AdapterMismatch(
         "the adapter says that it was trained on another base model",
         given=f"base_model_name_or_path: {named}",
-        allowed=", ".join(sorted(known)),
+        allowed=", ".join(sorted(Path(name).name if name.startswith("/") else name for name in known)),
         fix="set `base` in hatrack.yaml to that base; or, if both are the same model under two names, say --same-base",
     )
 
