@@ -181,25 +181,30 @@ def test_threads_do_not_spend_the_same_money_twice(server, tmp_path):
 
 
 def test_processes_do_not_spend_the_same_money_twice(tmp_path):
+    """Sixty times, three processes want the same last money at the same moment."""
     program = textwrap.dedent(
         """
-        import sys
+        import sys, time
         from pathlib import Path
         from hatrack.core.errors import BudgetExceeded
         from hatrack.models.backends.ledger import Ledger, Limit
-        ledger, taken = Ledger(Path(sys.argv[1])), 0
-        for _ in range(40):
+        ledger, begin, taken = Ledger(Path(sys.argv[1])), float(sys.argv[2]), 0
+        ledger.used(Limit("model", "m", "day", 1, "here"))
+        for number in range(60):
+            while time.time() < begin + 0.02 * number:
+                pass
             try:
-                ledger.reserve("a", "m", 1, 1, 7, [Limit("model", "m", "day", 500, "here")])
+                ledger.reserve(f"a{number}", "m", 1, 1, 1, [Limit("adapter", f"a{number}", "day", 1, "here")])
                 taken += 1
             except BudgetExceeded:
                 pass
         print(taken)
         """
     )
-    ran = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "b")], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    asked = [sys.executable, "-c", program, str(tmp_path / "b"), str(time.time() + 3)]
+    ran = [subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     taken = [int(one.communicate(timeout=60)[0]) for one in ran]
-    assert sum(taken) == 500 // 7, taken
+    assert sum(taken) == 60, taken
 
 
 def test_money_that_cannot_be_written_down_is_not_spent(server, tmp_path):
