@@ -33,7 +33,7 @@ def build_engine(
     from hatrack.serving.slots import AdapterMemory
 
     blocks = max(4, int(settings.kv_gb * 1e9) // block_bytes(shape))
-    memory = AdapterMemory(shape, settings.slots, settings.rank)
+    memory = AdapterMemory(shape, settings.slots, settings.rank, half=settings.precision != "fp32")
     loader = Loader(memory, Residency(settings.slots), folder, exact=settings.precision == "fp32")
     decoder = Decoder(files, shape, settings.precision, settings.context)
     engine = Engine(decoder, KVBlocks(shape, blocks), loader, settings, renderer.decode, renderer.stop_ids)

@@ -6,6 +6,7 @@ name ─► registry ─► version ─┬─ its matrices mix ─► Engine    
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -77,6 +78,9 @@ class ModelService:
         self._groups = GroupEngine(lambda: ModelHost(replace(self.files)), self.registry.folder, self.settings, decode, stop_ids)
         for engine in self._engines:
             engine.start()
+        # What is loaded now stays: the collector need not walk through it again, which would hold up every answer meanwhile.
+        gc.collect()
+        gc.freeze()
 
     def stop(self, *, drain: bool = True, timeout: float = 60.0) -> None:
         """Take nothing more, finish what was taken, or cancel it, and end."""

@@ -1,7 +1,8 @@
 """Low-rank adapters in memory: packed into the rows of one arena, from which every token takes its own.
 
 A row's pages are taken when an adapter is first written there, and an adapter takes only its own size; changing the
-adapter in a row is one copy.
+adapter in a row is one copy. Beside a base in 8 bits adapters lie in bfloat16: each token reads all of its own adapter, so
+sixteen tokens of as many adapters read more than the whole base, and memory is what they wait for.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ class AdapterMemory:
     """The arena. Row 0 is the base and stays empty (F33).
 
     Attributes:
-        arena: ``[slots + 1, floats]``; offset, rank: ``[slots + 1, layers, targets]``.
+        arena: ``[slots + 1, floats]``, float32, or uint16 with the bits of bfloat16; offset, rank: ``[slots + 1, layers,
+            targets]``.
     """
 
-    def __init__(self, shape: DecoderShape, slots: int, rank: int) -> None:
+    def __init__(self, shape: DecoderShape, slots: int, rank: int, *, half: bool = False) -> None:
         self.shape = shape
-        self.arena = np.zeros((slots + 1, max(1, shape.floats(rank))), np.float32)
+        self.arena = np.zeros((slots + 1, max(1, shape.floats(rank))), np.uint16 if half else np.float32)
         self.offset = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int64)
         self.rank = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int32)
 
@@ -59,7 +61,8 @@ class AdapterMemory:
         for layer, target, a, b in packed.pairs:
             self.offset[slot, layer, target] = end
             for matrix in (a, b.T):  # B transposed: one rank after the other, as it is read
-                row[end : end + matrix.size].reshape(matrix.shape)[:] = matrix
+                stored = matrix if row.dtype == np.float32 else _halved(matrix)
+                row[end : end + matrix.size].reshape(matrix.shape)[:] = stored
                 end += matrix.size
         for layer, target, a, _ in packed.pairs:
             self.rank[slot, layer, target] = len(a)
@@ -97,6 +100,15 @@ def mixes(folder: Path, memory: AdapterMemory) -> bool:
             rows, columns = file.get_slice(key).get_shape()
             floats += rows * columns
     return floats <= memory.arena.shape[1]
+
+
+def _halved(matrix: np.ndarray) -> np.ndarray:
+    """Float32 as the nearest bfloat16, ties to even: its bits as uint16. By numpy, which wakes no threads beside the step."""
+    bits = np.ascontiguousarray(matrix).view(np.uint32)
+    odd = (bits >> 16) & 1
+    odd += 0x7FFF
+    odd += bits
+    return (odd >> 16).astype(np.uint16)
 
 
 def _pack(weights: LoraWeights, places: dict[str, tuple[int, int]], shape: DecoderShape) -> PackedLora:

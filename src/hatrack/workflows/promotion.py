@@ -39,10 +39,10 @@ def promote_measured(bench: Workbench, manifest: Manifest, *, override: str = ""
 
 
 def _in_8_bits(bench: Workbench, manifest: Manifest, prepared: Prepared | None) -> str:
-    from hatrack.workflows.precision import measure_int8  # starts a server, whose parts are an extra
-
     try:
+        from hatrack.workflows.precision import measure_int8  # a server's parts, which are an extra
+
         record: PrecisionRecord = measure_int8(bench, manifest, prepared or bench.prepare(manifest.name))
-    except HatrackError as error:  # no test rows any more, no kernels for it: nothing that forbids a promotion
+    except HatrackError as error:  # no server here, no test rows, no kernels for it: nothing that forbids a promotion
         return f"{manifest.name}: not measured in 8 bits: {error.what}"
     return f"{manifest.name}: {record.sentence(bench.config.serve.max_int8_loss)}"

@@ -61,7 +61,7 @@ class Linear8:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """``[rows, d_in]`` to ``[rows, d_out]``."""
-        out: torch.Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(x, 1 / _TOP, _TOP + 1, self._packed)
+        out: torch.Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default(x, 1 / _TOP, _TOP + 1, self._packed)
         return out
 
 

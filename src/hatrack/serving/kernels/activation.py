@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hatrack.serving.kernels import compiled, prange
+from hatrack.serving.kernels.exponential import exponential
+from hatrack.serving.kernels.norm import rescale
 
 __all__ = ["gated"]
 
@@ -18,15 +20,12 @@ def gated(gate_up: np.ndarray, out: np.ndarray, scale: np.ndarray, scaled: bool)
     """
     d = out.shape[1]
     for t in prange(out.shape[0]):
-        most = np.float32(0)
+        gate, up, row = gate_up[t, :d], gate_up[t, d:], out[t]
         for k in range(d):
-            gate = gate_up[t, k]
-            value = gate / (np.float32(1) + np.exp(-gate)) * gate_up[t, d + k]
-            out[t, k] = value
-            most = max(most, abs(value))
+            row[k] = -gate[k]
+        exponential(row, row)
+        for k in range(d):
+            row[k] = gate[k] / (np.float32(1) + row[k]) * up[k]
         scale[t] = np.float32(1)
-        if scaled and most > 0:
-            scale[t] = most
-            inverse = np.float32(1) / most
-            for k in range(d):
-                out[t, k] *= inverse
+        if scaled:
+            scale[t] = rescale(row)

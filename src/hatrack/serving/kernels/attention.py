@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from hatrack.serving.kernels import compiled, prange
+from hatrack.serving.kernels.exponential import exponential
 
 __all__ = ["BLOCK", "attend", "store"]
 
@@ -75,14 +76,16 @@ def attend(
         p, mine = position[t], table[row[t]]
         weight = np.empty((group, p + 1), np.float32)
         _weigh(qkv[t, h * group * head : (h + 1) * group * head], cos[p], sin[p], keys, mine, h, weight)
-        mixed = out[t, h * group * head : (h + 1) * group * head]
-        mixed[:] = np.float32(0)
-        for s in range(p + 1):
-            value = values[mine[s // BLOCK], h, s % BLOCK]
-            for g in range(group):
-                share = weight[g, s]
-                for i in range(head):
-                    mixed[g * head + i] += share * value[i]
+        mixed = np.zeros((group, head), np.float32)
+        for b in range(p // BLOCK + 1):
+            page = values[mine[b], h]
+            for place in range(min(BLOCK, p + 1 - b * BLOCK)):
+                value = page[place]
+                for g in range(group):
+                    into, share = mixed[g], weight[g, b * BLOCK + place]
+                    for i in range(head):
+                        into[i] += share * value[i]
+        out[t, h * group * head : (h + 1) * group * head] = mixed.reshape(group * head)
 
 
 @compiled(parallel=False)
@@ -94,23 +97,30 @@ def _weigh(queries: np.ndarray, cos: np.ndarray, sin: np.ndarray, keys: np.ndarr
     factor = np.float32(1.0 / np.sqrt(head))
     q = np.empty((group, head), np.float32)
     for g in range(group):
+        given, turned = queries[g * head : (g + 1) * head], q[g]
+        low, high, turned_low, turned_high = given[:half], given[half:], turned[:half], turned[half:]
         for i in range(half):
-            a, b = queries[g * head + i], queries[g * head + half + i]
-            q[g, i] = (a * cos[i] - b * sin[i]) * factor
-            q[g, half + i] = (b * cos[i] + a * sin[i]) * factor
-    for s in range(tokens):
-        key = keys[mine[s // BLOCK], h, s % BLOCK]
-        for g in range(group):
-            product = np.float32(0)
-            for i in range(head):
-                product += q[g, i] * key[i]
-            weight[g, s] = product
+            turned_low[i] = (low[i] * cos[i] - high[i] * sin[i]) * factor
+            turned_high[i] = (high[i] * cos[i] + low[i] * sin[i]) * factor
+    for b in range((tokens - 1) // BLOCK + 1):
+        page = keys[mine[b], h]
+        for place in range(min(BLOCK, tokens - b * BLOCK)):
+            key = page[place]
+            for g in range(group):
+                query = q[g]
+                product = np.float32(0)
+                for i in range(head):
+                    product += query[i] * key[i]
+                weight[g, b * BLOCK + place] = product
     for g in range(group):
-        most = weight[g].max()
+        row = weight[g]
+        most = row.max()
+        for s in range(tokens):
+            row[s] -= most
+        exponential(row, row)
         total = np.float32(0)
         for s in range(tokens):
-            weight[g, s] = np.exp(weight[g, s] - most)
-            total += weight[g, s]
+            total += row[s]
         inverse = np.float32(1) / total
         for s in range(tokens):
-            weight[g, s] *= inverse
+            row[s] *= inverse
