@@ -56,6 +56,12 @@ def test_the_manifest_names_the_file_how_it_was_read_and_every_step(prep):
     assert prepared.manifest.digest == prepared.record.digest
 
 
+def test_the_reason_says_whether_somebody_asked_for_the_layout(prep):
+    assert prep(rows()).manifest.sources[0].reason.endswith("; columns as `columns:` names them")
+    asked = prep(rows(), data={"train": "train.jsonl", "layout": "columns"})
+    assert asked.manifest.sources[0].reason.endswith("; the columns layout, as asked for")
+
+
 def test_the_same_input_gives_the_same_manifest_wherever_it_lies(prep, tmp_path_factory):
     first = prep(rows())
     elsewhere = tmp_path_factory.mktemp("elsewhere")

@@ -21,8 +21,11 @@ class Guess:
     reason: str
 
 
-def detect(path: Path, format_name: str = "auto", layout_name: str = "auto", max_row_bytes: int = 1_000_000) -> Guess:
+def detect(path: Path, format_name: str = "auto", layout_name: str = "auto", max_row_bytes: int = 1_000_000, *, why: str = "") -> Guess:
     """Look at the ending, the first bytes and the first rows of a file, or of the files of a folder.
+
+    Args:
+        why: the reason for ``layout_name``, where it is not that somebody asked for it.
 
     Raises:
         DataFileError: it cannot be read, or its ending and its content disagree.
@@ -34,4 +37,4 @@ def detect(path: Path, format_name: str = "auto", layout_name: str = "auto", max
     first = list(itertools.islice(open_rows(path, format_name, max_row_bytes, "columns"), LOOK))
     layout, meaning = choose_layout(layout_name, first)
     evidence = f"a folder of {len(found)} files: {', '.join(readers)}" if path.is_dir() else found[0].why
-    return Guess(readers[0] if len(readers) == 1 else "auto", layout, f"{evidence}; {meaning}")
+    return Guess(readers[0] if len(readers) == 1 else "auto", layout, f"{evidence}; {why or meaning}")

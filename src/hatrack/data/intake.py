@@ -33,6 +33,7 @@ from hatrack.safety.quote import Quote, quote_for
 __all__ = ["ROWS", "are_documents", "read_examples", "source_digest"]
 
 ROWS = "rows"  # the spool inside a step's folder
+_SHOWN = 300  # characters of a model's reply in the record
 _EVERY = 1000  # rows between two reports of progress
 
 
@@ -87,7 +88,7 @@ def read_examples(
     counts: dict[str, Any] = {"rows": intake.rows, "kept": len(identities), "rejected": rejects.count}
     if are_documents(guess, config):
         counts["written_by_model"] = intake.support.lines()
-        counts["replies"] = [{**asdict(example), "reply": quote(example.reply)} for example in intake.support.examples]
+        counts["replies"] = [{**asdict(example), "reply": quote(example.reply)[:_SHOWN]} for example in intake.support.examples]
     return counts
 
 

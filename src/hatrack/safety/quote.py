@@ -47,8 +47,8 @@ class Quote:
         return plain if self._policy.recogniser == "patterns" else _QUOTED.sub(self._inside, plain)
 
     def _inside(self, quoted: re.Match[str]) -> str:
-        mark, *_ = text = quoted.group()
-        return f"{mark}{self(text[1:-1])}{mark}"
+        text = quoted.group()
+        return f"{text[0]}{self(text[1:-1])}{text[-1]}"
 
     @functools.cached_property
     def _masking(self) -> Redactor:

@@ -63,7 +63,7 @@ class StandIns:
 
     def meet(self, texts: Iterable[str]) -> None:
         """More of the same document: what stands there is not used as a stand-in from now on."""
-        self._taken = "\n".join([self._taken, *texts]).casefold()
+        self._taken += "\n" + "\n".join(texts).casefold()
 
     def get(self, kind: str, value: str, country: str | None) -> str:
         """The stand-in for ``value``; the same one whenever it is the same but for case, spaces and separators."""

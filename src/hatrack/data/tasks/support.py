@@ -15,6 +15,7 @@ from hatrack.data.tasks.words import content_words, folded_words, names, numbers
 __all__ = ["SupportReport", "Verdict", "missing_support"]
 
 _EXAMPLES = 3
+_KEPT = 600  # characters of a reply; half of them are shown, once personal data is masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class SupportReport:
         if reason:
             self.rejected[reason] += 1
         if sum(example.reason == reason for example in self.examples) < _EXAMPLES:
-            self.examples.append(Verdict(kind, reason, visible(reply[:300])))
+            self.examples.append(Verdict(kind, reason, visible(reply[:_KEPT])))
 
     def lines(self) -> list[str]:
         """The report for a screen."""
