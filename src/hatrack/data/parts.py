@@ -65,8 +65,8 @@ def read_part(
     """
     path = (root / file).absolute()
     layout = layout_for(config)
-    why = "" if layout == config.data.layout else "columns as `columns:` names them"
-    guess = detect(path, config.data.format, layout, config.checks.max_row_bytes, why=why)
+    why = "" if layout == config.files.layout else "columns as `columns:` names them"
+    guess = detect(path, config.files.format, layout, config.checks.max_row_bytes, why=why)
     digest, size = source_digest(path)
     source = SourceRecord(part=name, file=file, sha256=digest, bytes=size, format=guess.format, layout=guess.layout, reason=guess.reason)
     model = Project(root).base_spec(config.prepare.documents.model) if config.prepare.documents.model else None
