@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -102,7 +101,11 @@ def _run(connection: Connection, found: str | None) -> None:
 
 
 def _backup(connection: Connection, file: Path, found: str) -> Path:
-    """Through SQLite itself: opening the file beside it would drop the lock that this process holds."""
+    """Through SQLite itself: opening the file beside it would drop the lock that this process holds.
+
+    As one image in memory, of a file of some megabytes: SQLite's online backup waits for the writer of its source to end, and
+    that is this very connection.
+    """
     target, number = file.with_name(f"{file.name}.revision-{found}"), 1
     while target.exists():
         number += 1
@@ -110,9 +113,8 @@ def _backup(connection: Connection, file: Path, found: str) -> Path:
     staging = file.with_name(f"{STAGING}{target.name}")
     with storage_errors(target):
         try:
-            with closing(sqlite3.connect(staging)) as copy:
-                source: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
-                source.backup(copy)
+            source: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
+            staging.write_bytes(source.serialize())
             os.replace(staging, target)
         finally:
             staging.unlink(missing_ok=True)
