@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: quickstart test lint types imports unit errors bench clean
+.PHONY: quickstart test lint types imports unit errors docs bench clean
 
 quickstart: $(STAMP)/base $(STAMP)/models
 	$(BIN)/hatrack quickstart
@@ -37,6 +37,10 @@ unit: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
 # Write docs/errors.md anew from what the tests of errors see.
 errors: $(STAMP)/dev $(STAMP)/models
 	HATRACK_WRITE_ERRORS=1 $(BIN)/python -m pytest tests/test_errors.py
+
+# The documentation as pages, in site/.
+docs: $(STAMP)/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 # make bench NAME=domains [DATA=../shared/data] [PART=one part of it, where it has several]
 DATA ?= ../shared/data
@@ -66,4 +70,4 @@ $(STAMP)/models-pii: $(STAMP)/dev models-pii.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) hatrack-quickstart .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) hatrack-quickstart site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

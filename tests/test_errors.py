@@ -142,4 +142,4 @@ def test_the_page_holds_no_path_of_this_machine():
 
 def row(title: str, seen: dict[str, str]) -> str:
     cells = [title, f"`{seen['command']}`", *(seen[key].replace("\n", "<br>") for key in ("what", "given", "allowed", "do"))]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("[", "\\[").replace("*", "\\*") for cell in cells) + " |\n"
