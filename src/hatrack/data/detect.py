@@ -21,9 +21,7 @@ class Guess:
     reason: str
 
 
-def detect(
-    path: Path, format_name: str = "auto", layout_name: str = "auto", max_row_bytes: int = 1_000_000, *, why: str = ""
-) -> Guess:
+def detect(path: Path, format_name: str = "auto", layout_name: str = "auto", max_row_bytes: int = 1_000_000, *, why: str = "") -> Guess:
     """Look at the ending, the first bytes and the first rows of a file, or of the files of a folder.
 
     Args:
