@@ -56,6 +56,14 @@ def test_a_column_whose_values_repeat_is_the_label():
     assert guess_adapter(rows, encoder=False)[0]["columns"] == {"text": "text", "label": "verdict"}
 
 
+def test_columns_that_repeat_beside_a_question_and_its_answer_are_no_labels():
+    rows = [{"id": str(i), "question": f"q {i}", "answer": f"a {i}", "qtype": "cause", "source": f"s{i % 2}"} for i in range(12)]
+    assert guess_adapter(rows, encoder=False)[0]["columns"] == {"prompt": "question", "response": "answer"}
+    assert guess_adapter(rows, encoder=True)[0]["task"] == "classify"  # which is all that an encoder can do
+    named = [{**row, "label": row["source"]} for row in rows]
+    assert guess_adapter(named, encoder=False)[0]["columns"] == {"text": "question", "label": "label"}
+
+
 def test_on_an_encoder_a_label_means_a_head():
     assert guess_adapter([{"text": "a", "label": "x"}], encoder=True)[0]["task"] == "classify"
 

@@ -85,18 +85,20 @@ def guess_adapter(rows: Sequence[dict[str, Any]], encoder: bool, layout: str = "
         return _TASKS[LAYOUTS.get(layout).yields]
     columns = list(rows[0])
     prompt, response = _named(columns, _PROMPT), _named(columns, _RESPONSE)
-    text, label = _named(columns, _TEXT), _named(columns, _LABEL) or _few_values(rows, columns)
+    text, named = _named(columns, _TEXT), _named(columns, _LABEL)
+    label = named or _few_values(rows, columns)
+    # a label that has no label's name may as well be the topic or the source of a question with its answer
+    if prompt and response and prompt != response and not (text and label and (named or encoder)):
+        return (
+            {"task": "instruct", "columns": {"prompt": prompt, "response": response}},
+            f"task instruct: {prompt!r} is the question and {response!r} the answer",
+        )
     if label and text and text != label:
         distinct = len({str(row.get(label)) for row in rows})
         task = "classify" if encoder else "classify-by-text"
         return (
             {"task": task, "columns": {"text": text, "label": label}, "system": "Classify the text."},
             f"task {task}: {text!r} is the text and {label!r} the label ({distinct} different ones in the first {len(rows)} rows)",
-        )
-    if prompt and response and prompt != response:
-        return (
-            {"task": "instruct", "columns": {"prompt": prompt, "response": response}},
-            f"task instruct: {prompt!r} is the question and {response!r} the answer",
         )
     if text and len(columns) == 1:
         return {"task": "complete", "columns": {"text": text}}, f"task complete: {text!r} is plain text to go on with"
