@@ -131,7 +131,7 @@ def test_versions_aliases_and_scores_are_shown(tmp_path, tiny_causal):
     assert "accuracy 0.900" in adapters
     assert "+0.200 (+0.100 to +0.300)" in adapters
     assert adapters.count("not evaluated") == 1
-    assert adapters.count("champion") == 1
+    assert adapters.count(">champion</td>") == 1
 
 
 def test_lineage_is_shown_and_who_may_administer_can_promote_and_roll_back(tmp_path, tiny_causal):

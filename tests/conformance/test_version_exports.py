@@ -39,7 +39,7 @@ def exported(kind, out, tmp_path):
     client, found = mlflow.MlflowClient(out, out), {}
     for model in client.search_registered_models():
         for one in client.search_model_versions(f"name = '{model.name}'"):
-            folder = tmp_path / "fetched" / one.version
+            folder = tmp_path / "fetched" / str(one.version)
             folder.mkdir(parents=True, exist_ok=True)
             client.download_artifacts(one.run_id, "adapter", str(folder))
             files = {path.name: path.read_bytes() for path in (folder / "adapter").iterdir()}

@@ -6,6 +6,7 @@ import itertools
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psycopg
@@ -14,7 +15,7 @@ import pytest
 from hatrack.core.errors import AdapterBroken, ConfigError, MissingExtra, RegistryUnreachable
 from hatrack.core.project import Project
 from hatrack.registry.care import collect, named_blobs, verify
-from hatrack.registry.promote import promote, rollback
+from hatrack.registry.promote import check_promotion, promote, rollback
 from hatrack.registry.store import Registry
 from made_versions import added, draft, report
 from shared_places import bucket, cut_off, new_database, s3_address, shared_project, spoil_object, write_config
@@ -103,6 +104,27 @@ def test_promotions_of_eight_processes_are_one_after_the_other_and_none_is_lost(
     assert len(moves) == 40
     assert all(before.version == after.previous for before, after in itertools.pairwise(moves))
     assert registry.aliases("legal")["champion"] == moves[-1].version
+
+
+def test_nobody_changes_the_evidence_between_the_judgement_and_the_move(root, registry, tmp_path, monkeypatch):
+    manifest = added(registry, tmp_path / "a")
+    registry.add_report(manifest, report(manifest))
+    other = same_place(root, tmp_path / "other")
+    late = threading.Thread(target=lambda: other.add_report(manifest, report(manifest, passed=False)))
+    real, waits = check_promotion, []
+
+    def judged(*args, **kwargs):
+        found = real(*args, **kwargs)
+        late.start()
+        late.join(0.5)
+        waits.append(late.is_alive())
+        return found
+
+    monkeypatch.setattr("hatrack.registry.promote.check_promotion", judged)
+    assert promote(registry, "legal").version == "1.0.0"
+    late.join(30)
+    assert waits == [True]
+    assert registry.report(manifest).passed is False  # it came, and came later
 
 
 KILLED = """

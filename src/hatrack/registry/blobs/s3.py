@@ -28,6 +28,7 @@ __all__ = ["S3Blobs"]
 _PIECE = 1 << 20  # bytes
 _PART = 5 << 20  # bytes: larger files are sent in parts of this size
 _KEY = re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})")
+_TIMES = re.compile(r" in [\d.]+[^\d\s]{1,2}(, after [^-]*)? *- ")  # how long each of its tries took says nothing to a user
 _AT_ONCE = 1000  # the most keys that S3 removes in one request
 _WAITS = {"connect_timeout": "5s", "read_timeout": "60s", "timeout": "3600s"}  # read: without a byte; timeout: one whole file
 _TRIES = {
@@ -139,7 +140,7 @@ class S3Blobs:
         try:
             yield
         except (self._faults.BaseError, FileNotFoundError, PermissionError) as error:  # of a bucket: no file of this machine is opened here
-            text = " ".join(str(error).split("\n\nDebug source:")[0].split())
+            text = _TIMES.sub(": ", " ".join(str(error).split("\n\nDebug source:")[0].split()))
             keys = isinstance(error, self._faults.PermissionDeniedError | self._faults.UnauthenticatedError | PermissionError)
             raise RegistryUnreachable(
                 "the bucket refuses" if keys else "the bucket of the registry does not answer, or is not there",

@@ -6,6 +6,7 @@ the same name where this version is it.
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class MlflowExport:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when the package is imported
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its own seven take minutes to say that nobody is there
         mlflow: Any = require("mlflow", extra="mlflow", reason="an export to MLflow")
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of each of its own tables
         uri = out or os.environ.get("MLFLOW_TRACKING_URI", "") or f"sqlite:///{Path('mlflow.db').absolute()}"
         try:
             client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
