@@ -22,8 +22,8 @@ quickstart: $(STAMP)/base $(STAMP)/models
 test: lint types imports unit
 
 lint: $(STAMP)/dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 types: $(STAMP)/dev
 	$(BIN)/mypy

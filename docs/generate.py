@@ -110,6 +110,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
 
 
 def section(title: str, model: type[BaseModel]) -> str:
+    """The table of one block of settings."""
     lines = [f"## {title}", "", (model.__doc__ or "").strip(), "", "| key | default | what it does |", "|---|---|---|"]
     for name, field in model.model_fields.items():
         default = "required" if field.is_required() else shown(field.default)
@@ -118,6 +119,7 @@ def section(title: str, model: type[BaseModel]) -> str:
 
 
 def shown(value: object) -> str:
+    """A default value, as it is written in YAML."""
     if isinstance(value, BaseModel):
         return "see below"
     if isinstance(value, tuple):

@@ -33,7 +33,14 @@ FRAUD = {"groceries": 6, "fuel": 5, "restaurant": 5, "clothes": 14, "electronics
 
 OPENINGS = ("", "", "hi, ", "hello, ", "good morning. ", "hey ", "dear bank, ", "to whom it may concern: ")
 ENDINGS = ("", "", " thanks", " please help", " regards", " call me back please", " asap", " have a nice day")
-THINGS = ("the {shop} one", "that {amount} payment", "a charge of {amount}", "the purchase on {day}", "{amount} at {shop}", "what you ask about")
+THINGS = (
+    "the {shop} one",
+    "that {amount} payment",
+    "a charge of {amount}",
+    "the purchase on {day}",
+    "{amount} at {shop}",
+    "what you ask about",
+)
 WORDS = {
     "denies": (
         "i did not make {thing}",
@@ -79,6 +86,7 @@ WORDS = {
 
 
 def chosen(rng: random.Random, weights: dict[str, float]) -> str:
+    """A key, as often as its weight says."""
     return rng.choices(list(weights), list(weights.values()))[0]
 
 
@@ -109,6 +117,7 @@ def payments(count: int, seed: int) -> list[dict[str, Any]]:
 
 
 def payment(rng: random.Random, time: datetime, card: str, habit: float, truth: str) -> dict[str, Any]:
+    """One row of the table, with what the customer wrote about it."""
     shop = chosen(rng, FRAUD if truth == "fraud" else HONEST)
     amount = SHOPS[shop] * habit * rng.lognormvariate(0.45 if truth == "fraud" else 0, 0.6)
     kind = chosen(rng, KINDS[truth])

@@ -55,6 +55,7 @@ def measured(root: Path, name: str) -> Scored:
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:
+    """Its two ends, for a cell of the table."""
     return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
@@ -63,7 +64,9 @@ def result(root: Path) -> Table:
     answers = {name: measured(root, name) for name in TABLES}
     truth, both = answers["both"].truth, answers["both"]
     cost = METRICS["cost"]
-    table = Table(title=f"{len(truth):,} payments that are newer than all training rows, {int(truth.sum())} of them fraud", title_justify="left")
+    table = Table(
+        title=f"{len(truth):,} payments that are newer than all training rows, {int(truth.sum())} of them fraud", title_justify="left"
+    )
     for heading in ("", "ROC AUC (95 %)", "both minus this", "cost a payment (95 %)", "both minus this "):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, words in TABLES.items():
@@ -81,12 +84,17 @@ def result(root: Path) -> Table:
             less = bca_interval(cost.total, pairs, CONFIDENCE, 0)
             saved = f"{cost.total(pairs):+.3f} ({less.low:+.3f} to {less.high:+.3f})"
         table.add_row(
-            words, f"{auc:.3f} ({interval(around.low, around.high)})", gain, f"{cost.total(costs):.3f} ({interval(spent.low, spent.high)})", saved
+            words,
+            f"{auc:.3f} ({interval(around.low, around.high)})",
+            gain,
+            f"{cost.total(costs):.3f} ({interval(spent.low, spent.high)})",
+            saved,
         )
     return table
 
 
 def main() -> None:
+    """Make the data, train the three tables and print what they are worth."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("fraud-example"), help="where the project is made")
     parser.add_argument("--payments", type=int, default=6000)

@@ -98,7 +98,7 @@ def test_F23_a_forbidden_adapter_is_403_and_an_unknown_one_404(guarded, ask):
 def test_the_tenant_of_the_key_goes_to_the_service(guarded, ask, monkeypatch):
     seen = []
     real = guarded.service.submit
-    monkeypatch.setattr(guarded.service, "submit", lambda *given: seen.append(given[-1]) or real(*given))
+    monkeypatch.setattr(guarded.service, "submit", lambda *given: seen.append(given[4]) or real(*given))
     for name in ("legal", "all"):
         with guarded.client(guarded.made[name]) as client:
             assert client.post("/v1/chat/completions", json=ask("legal")).status_code == 200

@@ -59,7 +59,9 @@ def test_F09_an_unknown_key_is_refused_with_the_nearest_known_one(text: str, pla
 
 def test_F09_an_unknown_key_like_no_other_is_answered_with_all_that_are_allowed():
     (fault,) = faults(GOOD + "zzzzzz: 1\n")
-    assert fault.startswith("zzzzzz: unknown key; allowed: adapters, base, compare, gate, guard, hosted, knowledge, provider, registry, routing, ")
+    assert fault.startswith(
+        "zzzzzz: unknown key; allowed: adapters, base, compare, gate, guard, hosted, knowledge, provider, registry, routing, "
+    )
     assert fault.endswith("safety, serve, tables, watch")
 
 

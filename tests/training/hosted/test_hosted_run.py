@@ -49,6 +49,7 @@ def test_rows_go_up_a_job_runs_and_a_version_with_its_weights_elsewhere_is_regis
         "job": "ftjob-1",
         "hyperparameters": {"n_epochs": 2, "batch_size": 1, "learning_rate_multiplier": 1.8},
         "trained_tokens": 4321,
+        "sampling": True,
         "checkpoints": {"10": "ft:ftjob-1:step-10", "20": "ft:ftjob-1:step-20"},
     }
     assert manifest.hosted.base_url == server.base_url

@@ -41,7 +41,7 @@ def run(
         return
     table = Table()
     for heading in ("version", "alias", "task", "method", "score", "gain over base", "train rows", "seconds", "digest", "created"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # a cut name or address cannot be used
     for manifest, named, report in rows:
         gain = report.comparison(report.metric) if report else None
         table.add_row(
