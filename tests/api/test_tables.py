@@ -6,27 +6,17 @@ import statistics
 import time
 
 import pytest
-import yaml
 
-from hatrack.cli.main import main
 from hatrack.core.project import Project
 from hatrack.registry.promote import promote
 from hatrack.registry.store import Registry
 from http_server import running
-from made_tables import loan_rows, table_project
-from projects import write_project
+from made_tables import loan_rows
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, tiny_causal):
-    """A project with a table, trained, and a base for the server."""
-    root = table_project(tmp_path_factory.mktemp("tables") / "project", model="xgboost")
-    config = yaml.safe_load((root / "hatrack.yaml").read_text())
-    write_project(root, tiny_causal, {"talk": {"data": "none.jsonl", "task": "instruct"}}, **config)
-    with pytest.raises(SystemExit) as ended:
-        main(["table", "train", "loans", "--project", str(root)])
-    assert not ended.value.code
-    return root
+def place(make_place):
+    return make_place()
 
 
 @pytest.fixture(scope="module")

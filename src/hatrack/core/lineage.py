@@ -115,6 +115,7 @@ class EvalReport(_Record):
     reasons: tuple[str, ...] = Field(description="Why the gate said so, one sentence each.")
     seed: int
     created: str
+    importance: dict[str, float] = Field({}, description="Table models: mean size of each column's SHAP values on test rows.")
 
     def system(self, name: str) -> SystemScores:
         """The scores of one side, by name."""

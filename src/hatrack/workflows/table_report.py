@@ -15,6 +15,7 @@ from hatrack.core.lineage import Comparison, EvalReport, Interval, Score, System
 from hatrack.core.verdict import judge_table
 from hatrack.evaluation.delong import auc_difference, auc_interval
 from hatrack.evaluation.statistics import bca_interval, mcnemar_p
+from hatrack.tabular.explaining.reasons import explain_rows, mean_contribution
 from hatrack.tabular.fairness import GroupRates, fairness, warnings_of
 from hatrack.tabular.fitting.fit import Ground
 from hatrack.tabular.fitting.search import default_metric
@@ -26,6 +27,7 @@ __all__ = ["System", "group_rates", "measure_systems", "report_of", "scored"]
 
 OURS = "adapter"  # as reports of adapters call the side that was trained
 _LATENCY_ROWS = 50
+_EXPLAINED_ROWS = 200  # for what counts, as the page shows it; `table explain` takes more
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def report_of(name: str, digest: str, test_digest: str, systems: Sequence[System
         reasons=(*reasons, *(f"warning, fairness: {warning}" for warning in warnings)),
         seed=ground.config.seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        importance=mean_contribution(explain_rows(systems[0].model, ground.test.take(range(min(_EXPLAINED_ROWS, len(ground.test)))))),
     )
 
 

@@ -21,7 +21,7 @@ from hatrack.tabular.explaining.reasons import explain_rows
 from hatrack.tabular.faults import CellFaults
 from hatrack.tabular.model import TableModel
 
-__all__ = ["router"]
+__all__ = ["find_table", "router"]
 
 router = APIRouter()
 
@@ -60,7 +60,7 @@ async def explain(name: str, body: ExplainBody, context: InContext, trace: InTra
 
 
 def _answered(name: str, context: Context, trace: Trace, work: Callable[[Manifest, TableModel], dict[str, Any]]) -> Response:
-    manifest = _find(name, context, trace.caller)
+    manifest = find_table(name, context, trace.caller)
     headers = trace.uses(context, manifest)
     try:
         content = work(manifest, context.tables.get(manifest))
@@ -73,7 +73,12 @@ def _answered(name: str, context: Context, trace: Trace, work: Callable[[Manifes
     return JSONResponse({"object": "table", "model": served_name(manifest), **content}, headers=headers)
 
 
-def _find(name: str, context: Context, caller: Caller) -> Manifest:
+def find_table(name: str, context: Context, caller: Caller) -> Manifest:
+    """The version that a table's name means now.
+
+    Raises:
+        AdapterNotFound: there is none. Refusal: the caller's key may not use it.
+    """
     bare = name.partition("@")[0]
     if not caller.may_use(bare):
         if "use:*" not in caller.scopes and bare not in context.tables.names():

@@ -43,7 +43,7 @@ function askForKey(message) {
   sessionStorage.removeItem(KEY);
   for (const id of [...INSIDE, "forget"]) at(id).hidden = true;
   at("key-form").hidden = false;
-  for (const id of ["who", "trial", "versions", "decision", "panes"]) at(id).replaceChildren();
+  for (const id of ["who", "trial", "versions", "decision", "panes", "tables"]) at(id).replaceChildren();
   tell(message);
   at("key").focus();
 }
@@ -65,7 +65,7 @@ at("key-form").addEventListener("submit", (event) => {
 at("forget").addEventListener("click", () => askForKey(""));
 
 document.body.addEventListener("htmx:configRequest", (event) => Object.assign(event.detail.headers, authorization()));
-document.body.addEventListener("htmx:beforeRequest", (event) => event.detail.elt.id === "route" && tell(""));
+document.body.addEventListener("htmx:beforeRequest", (event) => event.detail.elt.tagName === "FORM" && tell(""));
 document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!detail.successful || !detail.elt.classList.contains("title")) return;
   tell("");

@@ -14,11 +14,14 @@ from starlette.concurrency import run_in_threadpool
 from hatrack.answering.decision import Decision
 from hatrack.api.context import Context, InContext, InTrace, Trace
 from hatrack.api.errors import Refusal
+from hatrack.api.routes.tables import find_table
 from hatrack.api.web.files import FILES, HEADERS, HERE, content
+from hatrack.api.web.table_views import bars_of, explained_row, table_views
 from hatrack.api.web.views import attributes, choices, rows, wanted
 
-__all__ = ["adapters", "route", "router", "trial", "who"]
+__all__ = ["adapters", "explain_row", "route", "router", "tables", "trial", "who"]
 
+_ATTRIBUTES, _COLUMNS = 100, 2000  # fields that a form may have
 _LONGEST = 20_000  # characters of a text to route: what decides stands at its beginning
 
 router = APIRouter(tags=["page"])
@@ -57,11 +60,34 @@ async def trial(context: InContext, trace: InTrace) -> Response:
 @router.post("/web/route", summary="Who would answer a text", response_class=HTMLResponse)
 async def route(request: Request, context: InContext, trace: InTrace) -> Response:
     """A decision of the router, with its reason; nothing is generated."""
+    given = {name: value for name, value in (await _form(request, _ATTRIBUTES)).items() if value}
+    return _fragment("decision.html", decision=await run_in_threadpool(_decide, context, trace, given))
+
+
+@router.get("/web/tables", summary="The table models", response_class=HTMLResponse)
+async def tables(context: InContext, trace: InTrace) -> Response:
+    """What counts in each, and a form for one row."""
+    found = await run_in_threadpool(lambda: list(table_views(context, trace.caller)))
+    return _fragment("tables.html", tables=found)
+
+
+@router.post("/web/tables/{name}/explain", summary="One row of a table", response_class=HTMLResponse)
+async def explain_row(name: str, request: Request, context: InContext, trace: InTrace) -> Response:
+    """Its score and its reasons as bars; one field for each column."""
+    row = await _form(request, _COLUMNS)
+    manifest = await run_in_threadpool(find_table, name, context, trace.caller)
+    one = await run_in_threadpool(explained_row, context, manifest, row)
+    bars = bars_of({f"{reason.column} = {reason.value}": reason.contribution for reason in one.reasons})
+    answer = _fragment("reasons.html", one=one, rows=bars)
+    answer.headers.update(trace.uses(context, manifest))
+    return answer
+
+
+async def _form(request: Request, most: int) -> dict[str, str]:
     try:
-        given = dict(parse_qsl((await request.body()).decode(), max_num_fields=100))
+        return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=most))
     except ValueError as error:  # UnicodeDecodeError is one
         raise Refusal(400, "the form cannot be read", code="invalid_request", fix="send application/x-www-form-urlencoded") from error
-    return _fragment("decision.html", decision=await run_in_threadpool(_decide, context, trace, given))
 
 
 def _decide(context: Context, trace: Trace, given: dict[str, str]) -> Decision:
