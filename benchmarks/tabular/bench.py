@@ -28,6 +28,7 @@ from texts import FAULTS, texts
 from hatrack.core.config import GateRules
 from hatrack.core.config_tables import TableConfig
 from hatrack.evaluation.delong import auc_difference, auc_interval
+from hatrack.evaluation.statistics import bca_interval
 from hatrack.tabular.explaining.reasons import by_column
 from hatrack.tabular.fitting.fit import fit_table, prepare_table
 from hatrack.tabular.read import read_table
@@ -77,7 +78,9 @@ def table_claims(name: str, data: Path) -> dict[str, float]:
     claims[f"{name}_one_row_p50_ms"] = one_row(lambda row: model.answers(model.predict(model.table([row]))), ground.test.rows())
     claims[f"{name}_shap_gap"] = shap_gap(model, ground.test)
     if config.costs:
-        claims[f"{name}_cost"] = cost(truth, answers.chosen)
+        ours_cost = costs(truth, answers.chosen)
+        claims[f"{name}_cost"] = float(ours_cost.sum())
+        claims |= between(f"{name}_cost", ours_cost, confidence)
     for plain, (fit, predict) in plain_pipelines(ground).items():
         begin = time.perf_counter()
         fit()
@@ -88,14 +91,22 @@ def table_claims(name: str, data: Path) -> dict[str, float]:
         claims |= {f"{name}_gain_over_{plain}": gain, f"{name}_gain_over_{plain}_low": gap.low, f"{name}_gain_over_{plain}_high": gap.high}
         claims[f"{name}_{plain}_one_row_p50_ms"] = one_row(lambda row, predict=predict: predict([row]), ground.test.rows())
         if config.costs:
-            claims[f"{name}_{plain}_cost"] = cost(truth, (theirs >= COSTS[1] / sum(COSTS)).astype(int))
+            their_cost = costs(truth, (theirs >= COSTS[1] / sum(COSTS)).astype(int))
+            claims[f"{name}_{plain}_cost"] = float(their_cost.sum())
+            claims |= between(f"{name}_cost_saved_over_{plain}", their_cost - ours_cost, confidence)
         say(f"{name} {plain}: AUC {claims[f'{name}_{plain}_auc']:.4f}, ours {auc:.4f}")
     return claims
 
 
-def cost(truth: np.ndarray, chosen: np.ndarray) -> float:
-    """Of all test rows together."""
-    return float(COSTS[0] * ((truth == 1) & (chosen == 0)).sum() + COSTS[1] * ((truth == 0) & (chosen == 1)).sum())
+def costs(truth: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Of each test row."""
+    return COSTS[0] * ((truth == 1) & (chosen == 0)) + COSTS[1] * ((truth == 0) & (chosen == 1))
+
+
+def between(name: str, rows: np.ndarray, confidence: float) -> dict[str, float]:
+    """The interval of a sum over all test rows."""
+    interval = bca_interval(lambda found: float(found.mean()), rows[:, None], confidence, 0)
+    return {f"{name}_low": interval.low * len(rows), f"{name}_high": interval.high * len(rows)}
 
 
 def shap_gap(model: Any, rows: Any) -> float:
