@@ -11,6 +11,7 @@ from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import ConfigError, DataError, RowErrors
 from hatrack.data.columns import map_rows
 from hatrack.data.exports.base import export_examples
+from hatrack.data.exports.openai import OpenAI
 from hatrack.data.readers.base import open_rows
 from hatrack.data.records import Example
 from made_files import FIXTURES
@@ -105,6 +106,22 @@ def test_openai_asks_for_ten_examples(export, tmp_path):
     with pytest.raises(DataError, match="asks for more examples") as refused:
         export("openai", *(talk(*SHORT, row=i) for i in range(9)))
     assert (refused.value.given, refused.value.allowed) == ("9", "at least 10")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_openai_takes_no_file_above_its_limit(export, tmp_path, monkeypatch):
+    assert OpenAI.largest == 512_000_000
+    rows = [talk(*SHORT, row=i) for i in range(20)]
+    export("openai", *rows)
+    size = (tmp_path / "out.jsonl").stat().st_size
+    (tmp_path / "out.jsonl").unlink()
+    monkeypatch.setattr(OpenAI, "largest", size)
+    export("openai", *rows)
+    (tmp_path / "out.jsonl").unlink()
+    monkeypatch.setattr(OpenAI, "largest", size - 1)
+    with pytest.raises(DataError, match="takes no file of this size") as refused:
+        export("openai", *rows)
+    assert (refused.value.given, refused.value.allowed) == (f"more than {size - 1:,} bytes after 20 examples", f"{size - 1:,} bytes")
     assert not (tmp_path / "out.jsonl").exists()
 
 

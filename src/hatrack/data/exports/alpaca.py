@@ -15,6 +15,7 @@ class Alpaca:
     """Holds one question and one answer. The adapter's own system prompt, the same in all rows, belongs to its config."""
 
     fewest = 1
+    largest = None
 
     def record(self, example: Example, config: AdapterConfig) -> dict[str, Any]:
         if config.task == "prefer":

@@ -21,9 +21,11 @@ class Export(Protocol):
 
     Attributes:
         fewest: examples that the target asks for.
+        largest: bytes of a file that the target takes; None where it says nothing of that.
     """
 
     fewest: int
+    largest: int | None
 
     def record(self, example: Example, config: AdapterConfig) -> dict[str, Any]:
         """The example as the target has it.
@@ -51,11 +53,11 @@ def export_examples(examples: Iterable[Example], config: AdapterConfig, export_n
     Raises:
         ConfigError: no export has this name.
         RowErrors: rows that the target cannot hold; all of them.
-        DataError: fewer examples than the target asks for.
+        DataError: fewer examples than the target asks for, or a larger file than it takes.
         StorageError: disk full, read-only, or not permitted.
     """
     export = EXPORTS.get(export_name)()
-    written, faults = 0, list[tuple[int, str]]()
+    written, size, faults = 0, 0, list[tuple[int, str]]()
     with staged_file(target) as stream:
         for example in examples:
             try:
@@ -63,8 +65,15 @@ def export_examples(examples: Iterable[Example], config: AdapterConfig, export_n
             except ValueError as error:
                 faults.append((example.row, str(error)))
                 continue
-            stream.write(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n")
+            size += stream.write(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n")
             written += 1
+            if export.largest and size > export.largest:
+                raise DataError(
+                    f"the format {export_name} takes no file of this size",
+                    given=f"more than {export.largest:,} bytes after {written:,} examples",
+                    allowed=f"{export.largest:,} bytes",
+                    fix="give fewer rows, or shorter ones",
+                )
         if faults:
             raise RowErrors(
                 f"{len(faults)} of {written + len(faults)} rows do not fit the format {export_name}",

@@ -15,6 +15,7 @@ class Chat:
     """Holds conversations of any length, with the example's id."""
 
     fewest = 1
+    largest = None
 
     def record(self, example: Example, config: AdapterConfig) -> dict[str, Any]:
         turns = [turn.as_dict() for turn in as_turns(example, config)]

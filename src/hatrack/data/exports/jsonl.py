@@ -14,6 +14,7 @@ class Jsonl:
     """Holds every example of every task."""
 
     fewest = 1
+    largest = None
 
     def record(self, example: Example, config: AdapterConfig) -> dict[str, Any]:
         names = config.columns

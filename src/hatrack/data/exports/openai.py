@@ -1,6 +1,6 @@
 """The ``openai`` export: the files of OpenAI's fine-tuning API, for supervised and for preference fine-tuning.
 
-The rules are those of its guides: at least 10 examples; a record holds ``messages`` and nothing else; the last message
+The rules are those of its guides: at least 10 examples in a file of at most 512 MB; a record holds ``messages`` and nothing else; the last message
 is the assistant's; no content is empty; ``weight`` of an assistant's message is 0 or 1; a preference record holds
 ``input``, ``preferred_output`` and ``non_preferred_output``, each output being the assistant's one message.
 """
@@ -20,6 +20,7 @@ class OpenAI:
     """Holds what the API accepts. ``train.last_turn_only`` becomes weight 0 on the assistant's earlier turns."""
 
     fewest = 10
+    largest = 512_000_000  # of a file that is uploaded
 
     def record(self, example: Example, config: AdapterConfig) -> dict[str, Any]:
         messages: list[dict[str, Any]] = [dict(turn.as_dict()) for turn in as_turns(example, config)]
