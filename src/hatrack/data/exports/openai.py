@@ -1,8 +1,9 @@
 """The ``openai`` export: the files of OpenAI's fine-tuning API, for supervised and for preference fine-tuning.
 
-The rules are those of its guides: at least 10 examples in a file of at most 512 MB; a record holds ``messages`` and nothing else; the last message
-is the assistant's; no content is empty; ``weight`` of an assistant's message is 0 or 1; a preference record holds
-``input``, ``preferred_output`` and ``non_preferred_output``, each output being the assistant's one message.
+The rules are those of its guides: at least 10 examples in a file of at most 512 MB; a record holds ``messages`` and
+nothing else; the last message is the assistant's; no content is empty; ``weight`` of an assistant's message is 0 or 1; a
+preference record holds ``input``, ``preferred_output`` and ``non_preferred_output``, each output being the assistant's
+one message.
 """
 
 from __future__ import annotations
