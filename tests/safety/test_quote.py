@@ -35,6 +35,14 @@ def test_no_part_of_a_value_is_shown_wherever_the_text_is_cut(value):
         assert value[:6] not in shown
 
 
+def test_no_half_of_a_value_is_shown_where_masks_are_much_shorter_than_values():
+    quote, long = Quote(PiiPolicy()), "jane.elizabeth.miller@correspondence.corporation-mail.com"
+    for before in range(len(long) + 1):
+        shown = quote.excerpt(beginning("x" * before + " " + f"{long} " * 9))
+        assert shown.endswith("…"), before
+        assert "jane" not in shown, before
+
+
 def test_a_row_without_personal_data_is_shown_up_to_its_limit():
     assert Quote(PiiPolicy()).excerpt(beginning("word " * 60)) == ("word " * 16)[: SHOWN - 1] + "…"
     assert Quote(PiiPolicy()).excerpt(beginning("a short row")) == "a short row"

@@ -84,3 +84,11 @@ def test_a_gap_that_chance_does_not_explain_is_warned_of_and_a_small_one_is_not(
     assert any("sex: selection rate 0.50 for m, 1.00 for f" in warning for warning in warnings_of(fairness(rows, ["sex"], truth, unfair)))
     assert warnings_of(fairness(rows, ["sex"], truth, truth)) == []
     assert len({rate.group for rate in fairness(rows, ["age"], truth, truth)}) == 4
+
+
+def test_a_gap_that_chance_explains_is_not_warned_of():
+    rows = as_table([{"sex": "f" if i < 30 else "m"} for i in range(60)])
+    chosen = np.array([int(i % 30 < (24 if i < 30 else 27)) for i in range(60)])  # 0.80 (0.63 to 0.90) and 0.90 (0.74 to 0.97)
+    assert warnings_of(fairness(rows, ["sex"], np.ones(60, int), chosen)) == []
+    chosen = np.array([int(i % 30 < (21 if i < 30 else 27)) for i in range(60)])  # less than four fifths
+    assert any("less than four fifths" in warning for warning in warnings_of(fairness(rows, ["sex"], np.ones(60, int), chosen)))

@@ -33,7 +33,7 @@ class Quote:
         """At most ``SHOWN`` characters of ``records.beginning`` of a row, masked."""
         masked = self(beginning)
         if masked != beginning and beginning.endswith("…"):
-            masked = masked[:-_PARTIAL]
+            masked = masked[:-_PARTIAL].rstrip() + "…"
         return masked if len(masked) <= SHOWN else masked[: SHOWN - 1] + "…"
 
     def reason(self, reason: str) -> str:
