@@ -46,7 +46,10 @@ DOMAINS: dict[str, dict] = {
         "files": "finance/banking77",
         "columns": ("text", "label", None),
         "system": "Name the intent of this message to a bank.",
-        "encoder": {"train": {"epochs": 4, "batch_size": 32, "max_length": 96, "label_smoothing": 0.05, "weight_decay": 0.01}},
+        # chosen on 2,000 of the training rows: three epochs with R-Drop 0.9355, four without 0.931, and without dropout 0.929
+        "encoder": {
+            "train": {"epochs": 3, "batch_size": 32, "max_length": 96, "label_smoothing": 0.05, "weight_decay": 0.01, "r_drop": 1.0}
+        },
         "causal": {"train": {"epochs": 3, "max_length": 128}},
     },
     "legal": {

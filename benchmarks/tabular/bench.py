@@ -21,6 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from over_http import http_claims
 from plain import plain_pipelines
 from stream import stream_claims
 from texts import FAULTS, texts
@@ -145,6 +146,7 @@ def run(data: Path, work: Path) -> dict[str, float]:
     parts: dict[str, Callable[[], dict[str, float]]] = {
         "texts": text_claims,
         "stream": stream_claims,
+        "http": lambda: http_claims(data, work),
         "german": lambda: table_claims("german", data),
         "credit": lambda: table_claims("credit", data),
     }

@@ -19,10 +19,17 @@ def check_fit(config: AdapterConfig, files: BaseModelFiles) -> None:
     """As ``check_task`` and ``check_method``.
 
     Raises:
-        TrainingError: they do not go together.
+        TrainingError: they do not go together, or a setting of training is for another task.
     """
     check_task(config, files)
     check_method(config, files)
+    if config.train.r_drop and config.task != "classify":
+        raise TrainingError(
+            "train.r_drop is for task classify",
+            given=f"task: {config.task}, r_drop: {config.train.r_drop:g}",
+            allowed="task: classify, on an encoder",
+            fix="leave out train.r_drop",
+        )
 
 
 def check_task(config: AdapterConfig, files: BaseModelFiles) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from conftest import label_rows
-from hatrack.core.errors import CheckFailed
+from hatrack.core.errors import CheckFailed, TrainingError
 from hatrack.models.encoder import embed, pad_right
 from hatrack.training.methods.lora.method import Lora
 from hatrack.training.methods.lora.options import LoraOptions
@@ -76,6 +76,48 @@ def test_label_smoothing_is_for_training_only(pieces):
         trainee.training = True  # the trainee alone: dropout of the base stays off
         assert torch.allclose(trainee(**batch), smooth)
     assert smooth > plain + 0.01
+
+
+def test_r_drop_adds_the_distance_between_two_draws_of_dropout(make_project):
+    keys = {"labels": ["red", "green", "blue"], "train": {"r_drop": 3.0, "label_smoothing": 0.1}}
+    trainee, items = trainee_of(open_pieces(make_project("classify", **keys)))
+    batch = batch_of(items[:8])
+    trainee.train()
+    with torch.no_grad():
+        torch.manual_seed(1)
+        loss = trainee(**batch)
+        torch.manual_seed(1)
+        ids, mask = (torch.cat([batch[key], batch[key]]) for key in ("input_ids", "attention_mask"))
+        first, second = trainee.head(embed(trainee.adapted, ids, mask)).chunk(2)
+        cross = torch.nn.functional.cross_entropy
+        own = [cross(logits, batch["labels"], reduction="sum", label_smoothing=0.1) for logits in (first, second)]
+        one, other = first.log_softmax(-1), second.log_softmax(-1)
+        distance = sum(torch.nn.functional.kl_div(a, b, reduction="sum", log_target=True) for a, b in ((one, other), (other, one))) / 2
+        assert not torch.allclose(first, second)
+        assert torch.allclose(loss, sum(own) / 2 + 3 * distance, rtol=1e-5)
+        trainee.eval()
+        plain = cross(trainee.head(embed(trainee.adapted, batch["input_ids"], batch["attention_mask"])), batch["labels"], reduction="sum")
+        assert torch.allclose(trainee(**batch), plain)
+
+
+def test_r_drop_without_dropout_or_for_another_task_is_refused(make_project):
+    with pytest.raises(TrainingError, match="there is no dropout") as refused:
+        train(make_project("classify", train={"r_drop": 1, "base_dropout": "off"}))
+    assert "base_dropout: keep" in refused.value.fix
+    with pytest.raises(TrainingError, match="r_drop is for task classify"):
+        train(make_project("classify-by-text", folder="text", train={"r_drop": 1}))
+
+
+def test_a_run_with_r_drop_trains_and_repeats(make_project):
+    from tiny_training import train_and_register
+
+    runs = [
+        train_and_register(make_project("classify", folder=name, train={"r_drop": 1.0, "epochs": 2, "batch_size": 8}))
+        for name in ("a", "b")
+    ]
+    assert runs[0].digest == runs[1].digest
+    without = train_and_register(make_project("classify", folder="c", train={"epochs": 2, "batch_size": 8}))
+    assert without.digest != runs[0].digest
 
 
 def test_the_loss_is_a_sum_over_rows(pieces):
