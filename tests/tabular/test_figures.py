@@ -33,6 +33,8 @@ def test_the_figures_in_the_page_are_those_of_the_newest_recorded_run():
         for n in ("german", "credit")
     ]
     assert f"| {seconds[0]} | {seconds[1]} |" in page
+    for what in ("predict", "explain"):
+        assert all(f"{claims[f'http_{model}_{what}_p50_ms']:.1f}" in page for model in ("blend", "xgboost"))
     assert (claims["texts_caught"], claims["texts_false_alarms"]) == (1.0, 0.0)
     kinds = ("continued", "partial_fit", "river")
     flagged, recovered = ([f"{claims[f'stream_{kind}_{key}_after']:.0f}" for kind in kinds] for key in ("flagged", "recovered"))

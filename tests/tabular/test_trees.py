@@ -51,6 +51,19 @@ def test_values_equal_those_of_shap(pair, request):
     assert np.abs(ours[:, 0] - (theirs[:, :, 1] if theirs.ndim == 3 else theirs)).max() < 1e-5
 
 
+def test_rows_fall_into_the_same_leaves_with_and_without_numba(forest_pair, monkeypatch):
+    from hatrack.tabular.scorers import trees
+
+    _, scorer = forest_pair
+    assert np.isnan(HOLES).any()
+    assert trees._compiled() is not None
+    for rows in (HOLES, HOLES[:1], HOLES[:0]):
+        compiled = scorer.margins(rows)
+        with monkeypatch.context() as without:
+            without.setattr(trees, "_compiled", lambda: None)
+            assert np.array_equal(scorer.margins(rows), compiled)
+
+
 def test_values_by_hand():
     # one split, three quarters of the rows to the left: a row on the right gets all of the difference to the mean
     ints = lambda *values: np.array(values, np.int32)  # noqa: E731

@@ -55,7 +55,7 @@ class Chooser:
         return {"X-Hatrack-Route": self.decision.rule, "X-Hatrack-Route-Reason": " ".join(reason.split())[:300]}
 
 
-def _chooser(request: Request, context: InContext, trace: InTrace) -> Chooser:
+async def _chooser(request: Request, context: InContext, trace: InTrace) -> Chooser:
     attributes = {name.removeprefix(_PREFIX): value for name, value in request.headers.items() if name.startswith(_PREFIX)}
     return Chooser(context, trace, attributes)
 

@@ -125,12 +125,13 @@ def served_name(manifest: Manifest | None) -> str:
     return f"{manifest.name}@{manifest.version}" if manifest else BASE
 
 
-def _context(request: Request) -> Context:
+# coroutines, though they wait for nothing: a plain function would go through the thread pool, a millisecond a request
+async def _context(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
 
 
-def _trace(request: Request) -> Trace:
+async def _trace(request: Request) -> Trace:
     trace: Trace = request.scope["hatrack"]
     return trace
 
