@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: quickstart test lint types imports unit errors docs bench clean
+.PHONY: quickstart test lint types imports unit notebooks errors docs bench clean
 
 quickstart: $(STAMP)/base $(STAMP)/models
 	$(BIN)/hatrack quickstart
@@ -33,6 +33,10 @@ imports: $(STAMP)/dev
 
 unit: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+# The notebooks, from top to bottom; what they show is not kept.
+notebooks: $(STAMP)/dev $(STAMP)/models
+	$(BIN)/python -m pytest -p no:xdist --nbmake --nbmake-timeout=600 notebooks
 
 # Write docs/errors.md anew from what the tests of errors see.
 errors: $(STAMP)/dev $(STAMP)/models

@@ -1,4 +1,4 @@
-"""Write docs/config.md and docs/hatrack.schema.json from the config models: python docs/generate.py.
+"""Write docs/config.md and docs/hatrack.schema.json from the config models, docs/benchmarks.md from recorded runs: python docs/generate.py.
 
 ``tests/test_docs.py`` refuses a page that is older than the code.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -32,6 +33,10 @@ from hatrack.core.config_watch import AlertSettings, Schedule, WatchSettings
 from hatrack.training.methods.base import METHODS
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from benchmark_page import benchmark_page  # noqa: E402  # beside this file, which is no package
+
 HEAD = """# hatrack.yaml
 
 Every key of the one config file. An unknown key is refused, with the nearest known one; all faults are reported
@@ -137,6 +142,7 @@ def pages() -> dict[Path, str]:
     return {
         HERE / "config.md": "\n".join(parts),
         HERE / "hatrack.schema.json": json.dumps(schema, indent=1) + "\n",
+        HERE / "benchmarks.md": benchmark_page(),
     }
 
 

@@ -66,6 +66,18 @@ def test_the_other_shapes_choose_too(server, path):
     assert answer.headers["x-hatrack-adapter"] == "french"
 
 
+def test_texts_find_their_adapter_too(server):
+    with server.client() as client:
+        sent = {"input": ["the red apple", "a river"]}
+        answer = client.post("/v1/embeddings", json={"model": "auto", **sent}, headers={"X-Hatrack-Country": "FR"})
+        named = client.post("/v1/embeddings", json={"model": "french", **sent})
+        refused = client.post("/v1/classify", json={"model": "auto", **sent})
+    assert (answer.headers["x-hatrack-adapter"], answer.headers["x-hatrack-route"]) == ("french", "country")
+    assert answer.json() == named.json()
+    assert "x-hatrack-route" not in named.headers
+    assert refused.status_code == 400, "the fallback is the base, which knows no labels"
+
+
 def test_a_stream_carries_the_same_headers(server):
     with (
         server.client() as client,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +33,9 @@ every_pair = pytest.mark.parametrize(("name", "kind"), PAIRS)
 
 @pytest.fixture(scope="module", autouse=True)
 def _a_hundred_trainings_are_quick():
-    gc.collect()
-    gc.freeze()  # every training collects garbage, and torch alone is a million objects
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hatrack.training.run.draw_curves", lambda *arguments: None)
         yield
-    gc.unfreeze()
 
 
 @dataclass

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import gc
 import mmap
 import resource
 import subprocess
 import sys
 
 from hatrack.training import memory
-from hatrack.training.memory import available_memory, forget_peak, peak_memory, used_memory
+from hatrack.training.memory import available_memory, forget_peak, peak_memory, settled_heap, used_memory
 
 
 def test_a_peak_is_seen_and_can_be_forgotten():
@@ -57,3 +58,14 @@ def test_without_these_files_the_largest_figure_since_the_start_is_taken(tmp_pat
     assert peak_memory() == resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     forget_peak()
     assert used_memory() == peak_memory()
+
+
+def test_the_heap_lies_still_inside_the_block_and_as_before_behind_it():
+    gc.unfreeze()
+    with settled_heap():
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() == 0
+    gc.freeze()  # as a server at its start, or these tests
+    with settled_heap():
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() > 10_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 import yaml
@@ -24,10 +26,10 @@ def preferences(count=60, seed=0):
     return [{"id": r["id"], "prompt": r["text"], "chosen": "one two three", "rejected": f"it is {r['label']}"} for r in rows]
 
 
-@pytest.fixture
-def project(tmp_path, tiny_causal):
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory, tiny_causal):
     """``speech`` is trained and registered; ``aligned`` names it as its parent."""
-    root = tmp_path / "project"
+    root = tmp_path_factory.mktemp("spoken") / "project"
     asked = [{"id": r["id"], "prompt": r["text"], "response": "one two three"} for r in label_rows(60)]
     write_jsonl(root / "asked.jsonl", asked)
     write_jsonl(root / "pairs.jsonl", preferences())
@@ -40,6 +42,11 @@ def project(tmp_path, tiny_causal):
     bench = Workbench.open(root, silent())
     bench.train("speech", bench.prepare("speech"))
     return root
+
+
+@pytest.fixture
+def project(spoken, tmp_path):
+    return shutil.copytree(spoken, tmp_path / "project")
 
 
 def rewrite(root, **keys):

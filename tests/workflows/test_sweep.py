@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 from collections.abc import Sequence
@@ -45,14 +44,6 @@ class Watched(Sequence):
 
 def open_bench(project):
     return Workbench.open(project, silent())
-
-
-@pytest.fixture(autouse=True)
-def imported_things_lie_still():
-    """A training collects garbage several times; without all that was imported, that takes no time."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

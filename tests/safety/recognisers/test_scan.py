@@ -20,7 +20,7 @@ from hatrack.safety.recognisers.scan import Scanner
 COUNTRIES = ("US", "IN", "FR", "GB", "DE")
 ALL = Patterns(COUNTRIES)
 EVERYTHING = Scanner([WORLD, PEOPLE, *(PACKS.get(name) for name in PACKS.names())])
-SIZE = 1_000_000
+SIZE = 400_000
 
 
 def values(text):
@@ -115,10 +115,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
-def test_a_megabyte_of_hostile_text_takes_seconds_at_most(text):
+def test_hostile_text_takes_seconds_at_most(text):
     start = time.process_time()
     EVERYTHING.find(text)
-    assert time.process_time() - start < 30  # 1 to 5 where it was written; a pattern that goes back takes hours
+    assert time.process_time() - start < 10  # 2 at most where it was written; a pattern that goes back takes hours
 
 
 def test_a_rule_is_tried_only_where_enough_digits_stand():

@@ -14,7 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from hatrack.api.answers import charge, unless_gone
-from hatrack.api.context import Context, InContext, InTrace, Trace, served_name
+from hatrack.api.choice import Chooser, InChoice
+from hatrack.api.context import InContext, InTrace, served_name
 from hatrack.api.shapes.texts import ClassifyBody, EmbeddingBody, TextsBody
 from hatrack.core.lineage import Manifest
 from hatrack.serving.labels import Labelled
@@ -28,22 +29,22 @@ router = APIRouter()
 
 
 @router.post("/v1/embeddings", summary="Vectors of texts")
-async def embed(body: EmbeddingBody, request: Request, context: InContext, trace: InTrace) -> Response:
+async def embed(body: EmbeddingBody, request: Request, context: InContext, trace: InTrace, choice: InChoice) -> Response:
     """OpenAI's embeddings: mean-pooled last hidden states of length one, with the adapter on."""
-    manifest, tokens, parts = await _all(body, request, context, trace, context.service.embed)
+    manifest, tokens, parts = await _all(body, request, choice, context.service.embed)
     vectors = [row for part in parts for row in part]
     if body.encoding_format == "base64":
         sent: list[Any] = [base64.b64encode(row.numpy().astype("<f4").tobytes()).decode("ascii") for row in vectors]
     else:
         sent = [row.tolist() for row in vectors]
     data = [{"object": "embedding", "index": number, "embedding": vector} for number, vector in enumerate(sent)]
-    return _told(context, trace, manifest, data, tokens)
+    return _told(choice, manifest, data, tokens)
 
 
 @router.post("/v1/classify", summary="Labels of texts, with probabilities")
-async def classify(body: ClassifyBody, request: Request, context: InContext, trace: InTrace) -> Response:
+async def classify(body: ClassifyBody, request: Request, context: InContext, trace: InTrace, choice: InChoice) -> Response:
     """The labels of each text, likeliest first, by an adapter of task classify or classify-by-text."""
-    manifest, tokens, parts = await _all(body, request, context, trace, context.service.classify)
+    manifest, tokens, parts = await _all(body, request, choice, context.service.classify)
     labelled: list[Labelled] = [one for part in parts for one in part]
     if manifest is not None:
         chosen, sure = [one.label or "" for one in labelled], [one.probability for one in labelled]
@@ -58,14 +59,14 @@ async def classify(body: ClassifyBody, request: Request, context: InContext, tra
         }
         for number, one in enumerate(labelled)
     ]
-    return _told(context, trace, manifest, data, tokens)
+    return _told(choice, manifest, data, tokens)
 
 
 async def _all(
-    body: TextsBody, request: Request, context: Context, trace: Trace, call: Callable[[Manifest | None, Sequence[str]], Future[T]]
+    body: TextsBody, request: Request, choice: Chooser, call: Callable[[Manifest | None, Sequence[str]], Future[T]]
 ) -> tuple[Manifest | None, int, list[T]]:
-    texts = body.texts
-    manifest, tokens = await run_in_threadpool(_prepare, context, trace, body.model, texts)
+    context, trace, texts = choice.context, choice.trace, body.texts
+    manifest, tokens = await run_in_threadpool(_prepare, choice, body.model, texts)
     charge(trace.caller, tokens)
     trace.prompt_tokens = tokens
     begin, outcome, parts = time.monotonic(), "failed", []
@@ -79,13 +80,13 @@ async def _all(
     return manifest, tokens, parts
 
 
-def _prepare(context: Context, trace: Trace, model: str, texts: list[str]) -> tuple[Manifest | None, int]:
-    manifest = context.find(model, trace.caller)
-    ids = context.service.files.tokenizer(texts, verbose=False)["input_ids"]
+def _prepare(choice: Chooser, model: str, texts: list[str]) -> tuple[Manifest | None, int]:
+    manifest = choice.choose(model, lambda: "\n".join(texts))  # one adapter for all of them
+    ids = choice.context.service.files.tokenizer(texts, verbose=False)["input_ids"]
     return manifest, sum(len(row) for row in ids)
 
 
-def _told(context: Context, trace: Trace, manifest: Manifest | None, data: list[dict[str, Any]], tokens: int) -> JSONResponse:
+def _told(choice: Chooser, manifest: Manifest | None, data: list[dict[str, Any]], tokens: int) -> JSONResponse:
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     content = {"object": "list", "model": served_name(manifest), "data": data, "usage": usage}
-    return JSONResponse(content, headers=trace.uses(context, manifest))
+    return JSONResponse(content, headers=choice.trace.uses(choice.context, manifest) | choice.headers)
