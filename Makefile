@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: quickstart test lint types imports unit notebooks errors docs bench clean
+.PHONY: quickstart test lint types imports unit notebooks errors docs dist bench clean
 
 quickstart: $(STAMP)/base $(STAMP)/models
 	$(BIN)/hatrack quickstart
@@ -46,6 +46,12 @@ errors: $(STAMP)/dev $(STAMP)/models
 docs: $(STAMP)/dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
+# What is published, in dist/: the wheel, the source, and a bill of materials of the environment that was tested (CycloneDX).
+dist: $(STAMP)/dev
+	rm -rf dist
+	$(BIN)/hatchling build -d dist
+	$(BIN)/cyclonedx-py environment $(VENV) --pyproject pyproject.toml --output-reproducible -o dist/hatrack.cdx.json
+
 # make bench NAME=domains [DATA=../shared/data] [PART=one part of it, where it has several]
 DATA ?= ../shared/data
 bench: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
@@ -74,4 +80,4 @@ $(STAMP)/models-pii: $(STAMP)/dev models-pii.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) hatrack-quickstart site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) hatrack-quickstart site dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

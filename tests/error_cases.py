@@ -288,7 +288,7 @@ def _(at: Place) -> str:
 
 
 # the command line
-fault("init where a project is already", "init PROJECT/data.jsonl", lambda at: at.project(), "hatrack.yaml already", "by hand")
+fault("init where a project is already", "init PROJECT/data.jsonl", lambda at: at.project(), "hatrack.yaml already", "--add")
 fault(
     "init with a file in which nothing is to be learned",
     "init PROJECT/odd.csv --base MODEL",

@@ -79,3 +79,19 @@ fault("prepare would replace other things", "prepare", lambda at: _taken(at).wri
 fault(
     "a preference without a reference", "train", lambda at: at.project(PAIRS, task="prefer", method="pissa"), "prefer", "set method: lora"
 )
+
+# one more adapter in a project
+fault(
+    "init --add of an adapter that is there",
+    "init PROJECT/data.jsonl --add --name first",
+    lambda at: at.project(),
+    "first already",
+    "--name",
+)
+fault(
+    "init --add where comments would be lost",
+    "init PROJECT/data.jsonl --add --name second",
+    lambda at: at.project() and (at.root / "hatrack.yaml").open("a").write("# chosen in May\n"),
+    "has comments",
+    "below `adapters:`",
+)

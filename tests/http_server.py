@@ -21,7 +21,7 @@ from hatrack.core.project import Project
 from hatrack.serving.service import ModelService
 from hatrack.serving.settings import EngineSettings
 
-__all__ = ["Running", "running"]
+__all__ = ["InThread", "Running", "running"]
 
 SMALL = {"precision": "fp32", "slots": 3, "rank": 8, "context": 256, "kv_gb": 0.01, "rows": 8, "chunk": 32}
 
@@ -63,7 +63,7 @@ def running(
     file = KeyFile(keys or Project(root).keys)
     app = create_app(used, KeyRing((), file), http or HttpSettings(log=False), loopback_only=True)
     bound = listen("127.0.0.1", 0)
-    server = _InThread(app, 5)
+    server = InThread(app, 5)
     thread = threading.Thread(target=server.serve_until_told, args=(bound,))
     thread.start()
     while not server.started:
@@ -77,7 +77,7 @@ def running(
             used.stop(drain=False)
 
 
-class _InThread(Server):
+class InThread(Server):
     """Signals go to the main thread only."""
 
     def capture_signals(self) -> Any:

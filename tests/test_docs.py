@@ -10,7 +10,6 @@ import yaml
 
 from hatrack.cli.main import COMMANDS
 from hatrack.core.config_file import parse_config
-from hatrack.evaluation.metrics.base import Answers, Metric
 from hatrack.training.methods.base import option_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,14 +63,3 @@ def test_the_figures_in_the_readme_are_those_of_the_newest_recorded_run():
     for domain in ("legal", "finance", "medical"):
         for key in (f"{domain}_base", f"{domain}_adapter", f"{domain}_encoder_base", f"{domain}_encoder_adapter"):
             assert f"{claims[key]:.3f}" in readme, f"{key} is {claims[key]:.3f}, the README says otherwise"
-
-
-def test_the_metric_of_the_contributors_page_is_one():
-    [block] = blocks(ROOT / "CONTRIBUTING.md", "python")
-    names = {}
-    exec(compile(block, "CONTRIBUTING.md", "exec"), names)
-    metric = names["Brevity"]()
-    answers = Answers(given=["short", "word " * 11, "three words here"], expected=[""] * 3)
-    assert metric.applies(answers)
-    assert metric.total(metric.rows(answers)) == pytest.approx(2 / 3)
-    assert {name for name in vars(Metric) | Metric.__annotations__ if not name.startswith("_")} <= set(dir(metric))

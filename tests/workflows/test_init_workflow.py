@@ -9,7 +9,7 @@ from conftest import label_rows, write_jsonl
 from hatrack.core.config_file import read_config
 from hatrack.core.errors import ConfigError, DataFileError
 from hatrack.data.detect import detect
-from hatrack.workflows.init import guess_adapter, write_project
+from hatrack.workflows.init import add_adapter, guess_adapter, write_project
 from made_files import FIXTURES
 
 
@@ -116,3 +116,27 @@ def test_a_file_of_faults_is_refused_with_the_first_of_them(tmp_path, tiny_causa
     assert "row 1: not valid JSON" in refused.value.given
     assert "row 2: a JSON object is needed" in refused.value.given
     assert not (tmp_path / "hatrack.yaml").exists()
+
+
+def test_another_adapter_is_added_and_what_was_there_stays(tmp_path, tiny_encoder):
+    write_project(write_jsonl(tmp_path / "rows.jsonl", label_rows()), tmp_path, "first", str(tiny_encoder))
+    before = yaml.safe_load((tmp_path / "hatrack.yaml").read_text())
+    path, words = add_adapter(write_jsonl(tmp_path / "more.jsonl", label_rows(30, ("one", "two"))), tmp_path, "second")
+    after = yaml.safe_load(path.read_text())
+    assert after["adapters"]["first"] == before["adapters"]["first"]
+    assert after["adapters"]["second"]["data"] == "more.jsonl"
+    assert "2 different ones" in words
+    with pytest.raises(ConfigError, match="an adapter called second already"):
+        add_adapter(tmp_path / "more.jsonl", tmp_path, "second")
+    assert yaml.safe_load(path.read_text()) == after
+
+
+def test_comments_are_never_lost_and_the_lines_to_add_are_told(tmp_path, tiny_encoder):
+    write_project(write_jsonl(tmp_path / "rows.jsonl", label_rows()), tmp_path, "first", str(tiny_encoder))
+    path = tmp_path / "hatrack.yaml"
+    path.write_text(path.read_text() + "# chosen in May\n")
+    before = path.read_text()
+    with pytest.raises(ConfigError, match="has comments") as refused:
+        add_adapter(tmp_path / "rows.jsonl", tmp_path, "second")
+    assert "    second:\n      data: rows.jsonl" in refused.value.fix
+    assert path.read_text() == before

@@ -53,6 +53,7 @@ COMMANDS = {
     "chat": "Talk with an adapter.",
     "classify": "Label every text of a file.",
     "serve": "Answer over HTTP, in OpenAI's shapes: all adapters from one base.",
+    "studio": "Do all of this in a browser: upload a file, look at it, train, read the proof, serve.",
     "mcp": "Offer ask, classify and search as tools of the Model Context Protocol, over stdin and stdout.",
     "costs": "Show what hosted models were asked, what it cost, and what is left of each budget.",
     "keys": "Make, list and revoke the server's API keys.",

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from hatrack.core.atomic import write_text
-from hatrack.core.config_file import CONFIG_NAME, parse_config
+from hatrack.core.config_file import CONFIG_NAME, parse_config, read_config
 from hatrack.core.errors import ConfigError, DataFileError
 from hatrack.core.names import NAME_RULE, valid_name
+from hatrack.core.project import Project
 from hatrack.data.detect import detect
 from hatrack.data.layouts.base import LAYOUTS
 from hatrack.data.readers.base import open_rows
 from hatrack.data.records import RawRow, RowFault
 from hatrack.models.loading import open_base
 
-__all__ = ["guess_adapter", "write_project"]
+__all__ = ["add_adapter", "guess_adapter", "write_project"]
 
 _LOOK = 200
 _TEXT = ("text", "sentence", "clause", "question", "message", "body", "content", "description", "input")
@@ -48,10 +49,52 @@ def write_project(data: Path, folder: Path, name: str, base: str) -> tuple[Path,
     target = folder / CONFIG_NAME
     if target.exists():
         raise ConfigError(
-            "there is a hatrack.yaml already", given=str(target), fix="add the adapter to it by hand, or choose another --project"
+            "there is a hatrack.yaml already", given=str(target), fix="say --add to add this adapter to it, or choose another --project"
         )
+    _must_be_free(name, ())
+    adapter, words = _from_file(data, folder, base)
+    text = yaml.safe_dump({"base": base, "adapters": {name: adapter}}, sort_keys=False)
+    parse_config(text)
+    write_text(target, text)
+    return target, words
+
+
+def add_adapter(data: Path, folder: Path, name: str) -> tuple[Path, str]:
+    """Add an adapter for one more data file to the ``hatrack.yaml`` that is there, on its base; as ``write_project``.
+
+    Raises:
+        ConfigError: there is no config, it has faults, it has this adapter, or it has comments, which would be lost.
+    """
+    target = folder / CONFIG_NAME
+    config = read_config(folder)
+    _must_be_free(name, config.adapters)
+    text = target.read_text(encoding="utf-8")
+    adapter, words = _from_file(data, folder, Project(folder).base_spec(config.base))
+    own = yaml.safe_dump({name: adapter}, sort_keys=False)
+    if any(line.lstrip().startswith("#") or " #" in line for line in text.split("\n")):
+        lines = "".join(f"\n    {line}" for line in own.rstrip().split("\n"))
+        raise ConfigError(
+            "hatrack.yaml has comments, which would be lost if it were written anew",
+            given=str(target),
+            fix=f"put this below `adapters:` by hand:{lines}",
+        )
+    raw = yaml.safe_load(text)
+    raw["adapters"] = {**(raw.get("adapters") or {}), name: adapter}
+    changed = yaml.safe_dump(raw, sort_keys=False, allow_unicode=True)
+    parse_config(changed)
+    write_text(target, changed)
+    return target, words
+
+
+def _must_be_free(name: str, taken: Container[str]) -> None:
     if not valid_name(name) or name == "base":
         raise ConfigError("this cannot be the name of an adapter", given=repr(name), allowed=NAME_RULE)
+    if name in taken:
+        raise ConfigError(f"hatrack.yaml has an adapter called {name} already", given=name, fix="choose another --name")
+
+
+def _from_file(data: Path, folder: Path, base: str) -> tuple[dict[str, Any], str]:
+    """The entry of an adapter for a data file, and the guess in words."""
     guess = detect(data)
     first = list(itertools.islice(open_rows(data, layout_name=guess.layout), _LOOK))
     rows = [row.columns for row in first if isinstance(row, RawRow)]
@@ -69,10 +112,7 @@ def write_project(data: Path, folder: Path, name: str, base: str) -> tuple[Path,
         adapter["last_layers"] = files.layers // 3
     relative = os.path.relpath(data.absolute(), folder.absolute())
     where = relative if guess.layout == "columns" else {"train": relative, "layout": guess.layout}
-    text = yaml.safe_dump({"base": base, "adapters": {name: {"data": where, **adapter}}}, sort_keys=False)
-    parse_config(text)
-    write_text(target, text)
-    return target, f"{words}; {guess.reason}"
+    return {"data": where, **adapter}, f"{words}; {guess.reason}"
 
 
 def guess_adapter(rows: Sequence[dict[str, Any]], encoder: bool, layout: str = "columns") -> tuple[dict[str, Any], str]:

@@ -17,8 +17,9 @@ def run(
     project: ProjectOption = Path("."),
     name: Annotated[str, typer.Option(help="The adapter's name.")] = "first",
     base: Annotated[str, typer.Option(help="The base model: bundled/NAME, a path, or a hub id.")] = "bundled/smollm2-135m-instruct",
+    add: Annotated[bool, typer.Option("--add", help="Add an adapter to the hatrack.yaml that is there, on its base.")] = False,
 ) -> None:
-    from hatrack.workflows.init import write_project
+    from hatrack.workflows.init import add_adapter, write_project
 
-    path, guess = write_project(data, project, name, base)
+    path, guess = add_adapter(data, project, name) if add else write_project(data, project, name, base)
     result_console().print(f"{path} written: {guess}\n  next: hatrack check, then hatrack adapt", markup=False)

@@ -1,0 +1,1 @@
+"""The studio: a project in a browser, for people who use no command line. Every button is a command."""

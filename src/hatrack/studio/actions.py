@@ -1,0 +1,130 @@
+"""What buttons do: each starts one command, or the server. The answer tells the browser which page to show next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from hatrack.core.atomic import write_text
+from hatrack.core.config_file import CONFIG_NAME, parse_config
+from hatrack.core.errors import ConfigError
+from hatrack.core.names import NAME_RULE, split_reference, valid_name
+from hatrack.studio.app import InStudio, Studio
+from hatrack.studio.guard import HEADERS
+from hatrack.studio.uploads import FOLDER, keep, safe_name
+from hatrack.studio.views import adapter_view, check_page, config_of
+
+__all__ = ["begin", "cancel", "check", "compare", "config", "promote", "rollback", "router", "serving", "train", "upload"]
+
+_BASES = {"labels": "bundled/all-minilm-l6-v2", "text": "bundled/smollm2-135m-instruct"}
+_LONGEST = 1_000_000  # characters of a config
+_MINUTES = 24 * 60
+
+router = APIRouter()
+
+
+@router.put("/files/{name}")
+async def upload(name: str, request: Request, studio: InStudio) -> Response:
+    """Keep a file; says under which name."""
+    kept = await keep(request.stream(), studio.project.root, safe_name(name))
+    return JSONResponse({"file": kept.name}, headers=HEADERS)
+
+
+@router.post("/begin")
+async def begin(request: Request, studio: InStudio) -> Response:
+    """An adapter for an uploaded file."""
+    form = await _form(request)
+    file, name = safe_name(form.get("file", "")), form.get("name", "").strip().lower()
+    if not valid_name(name) or name == "base":
+        raise ConfigError("this cannot be the name of an adapter", given=repr(name), allowed=NAME_RULE)
+    config = await run_in_threadpool(config_of, studio.project)
+    base = config.base if config else form.get("base", "").strip() or _BASES.get(form.get("kind", ""), _BASES["labels"])
+    more = ("--add",) if config else ("--base", base)
+    return await _start(studio, f"Set up {name}", ("init", f"{FOLDER}/{file}", "--name", name, *more), name)
+
+
+@router.post("/adapters/{name}/check")
+async def check(name: str, studio: InStudio) -> Response:
+    """Look at the data."""
+    view = await run_in_threadpool(adapter_view, studio.project, name)
+    target = check_page(studio.project, view.name)
+    return await _start(studio, f"Look at the data of {name}", ("check", view.name, "--html", str(target)), view.name)
+
+
+@router.post("/adapters/{name}/train")
+async def train(name: str, studio: InStudio) -> Response:
+    """Train, measure, and promote what is better."""
+    view = await run_in_threadpool(adapter_view, studio.project, name)
+    return await _start(studio, f"Train and prove {name}", ("adapt", view.name), view.name)
+
+
+@router.post("/adapters/{name}/compare")
+async def compare(name: str, request: Request, studio: InStudio) -> Response:
+    """Every approach, within a time."""
+    view = await run_in_threadpool(adapter_view, studio.project, name)
+    minutes = (await _form(request)).get("minutes", "")
+    if not minutes.isdigit() or not 1 <= int(minutes) <= _MINUTES:
+        raise ConfigError("this is no time", given=repr(minutes[:20]), allowed=f"1 to {_MINUTES} minutes")
+    return await _start(studio, f"Compare approaches for {name}", ("compare", view.name, "--minutes", minutes), view.name)
+
+
+@router.post("/adapters/{reference}/promote")
+async def promote(reference: str, studio: InStudio) -> Response:
+    """Make a version the champion, if its proof allows."""
+    name, version = split_reference(reference)
+    return await _start(studio, f"Promote {name} {version}", ("promote", f"{name}@{version}"), name)
+
+
+@router.post("/adapters/{name}/rollback")
+async def rollback(name: str, studio: InStudio) -> Response:
+    """Give the title back."""
+    view = await run_in_threadpool(adapter_view, studio.project, name)
+    return await _start(studio, f"Roll {name} back", ("rollback", view.name), view.name)
+
+
+@router.post("/jobs/{number}/cancel")
+async def cancel(number: int, studio: InStudio) -> Response:
+    """Ask a job to end."""
+    await run_in_threadpool(lambda: studio.jobs.cancel(studio.jobs.get(number)))
+    return Response(status_code=204, headers=HEADERS)
+
+
+@router.post("/serving/{what}")
+async def serving(what: str, studio: InStudio) -> Response:
+    """Start or stop the server."""
+    await run_in_threadpool({"start": studio.serving.start, "stop": studio.serving.stop}.get(what, lambda: None))
+    return _to("/serving")
+
+
+@router.post("/config")
+async def config(request: Request, studio: InStudio) -> Response:
+    """Keep a changed config, if it has no fault."""
+    text = (await _form(request)).get("text", "").replace("\r\n", "\n")
+    await run_in_threadpool(parse_config, text)
+    await run_in_threadpool(write_text, Path(studio.project.root / CONFIG_NAME), text)
+    return _to("/")
+
+
+async def _start(studio: Studio, title: str, command: tuple[str, ...], adapter: str) -> Response:
+    job = await run_in_threadpool(studio.jobs.start, title, command, adapter)
+    return _to(f"/jobs/{job.id}")
+
+
+def _to(path: str) -> Response:
+    return Response(status_code=204, headers={**HEADERS, "HX-Redirect": path})
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    body = await request.body()
+    if len(body) > 4 * _LONGEST:
+        raise ConfigError("this is too long", given=f"{len(body):,} bytes", allowed=f"{4 * _LONGEST:,}")
+    try:
+        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=100)
+    except ValueError as error:
+        raise ConfigError("the form cannot be read", fix="load the page again") from error
+    return {key: values[-1] for key, values in found.items()}

@@ -1,0 +1,56 @@
+"""Who may speak to the studio: a browser on this machine, showing the studio's own page.
+
+The studio starts programs, so that another site in the same browser must not reach it: requests are addressed to this
+machine by its own name (against DNS rebinding), and whatever changes something carries htmx's header, which a form of
+another site cannot send and a script of another site may not.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["HEADERS", "REPORT_HEADERS", "Guard"]
+
+_NAMES = ("127.0.0.1", "localhost", "::1")
+_SAFE = ("GET", "HEAD")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+# A report is one page with its own style, made from data: it runs nothing and loads nothing.
+REPORT_HEADERS = {
+    **HEADERS,
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; sandbox",
+}
+
+
+class Guard:
+    """The outermost layer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or refuse it with 403."""
+        if scope["type"] == "http" and (reason := self._refusal(scope["method"], Headers(scope=scope))):
+            await PlainTextResponse(reason, 403, headers=HEADERS)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, method: str, headers: Headers) -> str:
+        host = headers.get("host", "")
+        if urlsplit(f"//{host}").hostname not in _NAMES:
+            return "the studio answers this machine alone, as localhost or 127.0.0.1"
+        if method in _SAFE:
+            return ""
+        origin = headers.get("origin")
+        if headers.get("hx-request") != "true" or (origin is not None and urlsplit(origin).netloc != host):
+            return "this request does not come from the studio's own page"
+        return ""
