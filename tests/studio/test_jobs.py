@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 
 import pytest
@@ -51,7 +52,11 @@ def test_what_a_command_says_and_how_it_ends_is_kept(jobs, project):
 
 
 def test_one_works_at_a_time_and_is_ended_by_a_button_with_what_it_needs_to_go_on(jobs, project):
-    job = jobs.start("Train", ("train", "first"), "first")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts what shall run in the background
+    try:
+        job = jobs.start("Train", ("train", "first"), "first")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert until_trained(project, job).adapter == "first"
     with pytest.raises(RunInUse, match="another job is at work"):
         jobs.start("Again", ("train", "first"), "first")

@@ -62,7 +62,7 @@ def test_a_file_becomes_a_proven_adapter_that_answers(chromium, tmp_path, tiny_e
         page.open(at.url)
         assert "Begin with a file" in page.value("document.body.innerText")
         choose(page, table)
-        assert page.until("document.getElementById('name').value") == "colour-words"
+        assert page.until("document.getElementById('name')?.value") == "colour-words"
         page.value("document.querySelector('#begin details').open = true; document.getElementById('base').focus()")
         page.type(str(tiny_encoder))
         page.picture(pictures / "studio-1-begin.png")
@@ -86,7 +86,7 @@ def test_a_file_becomes_a_proven_adapter_that_answers(chromium, tmp_path, tiny_e
         assert page.value("document.querySelector('svg').getAttribute('aria-label')").startswith("loss over steps")
 
         press(page, "Next: colour-words")
-        page.until("document.body.innerText.includes('passed')")
+        page.until("document.body?.innerText.includes('passed')")
         assert "champion" in page.value("document.body.innerText")
         page.picture(pictures / "studio-4-proof.png")
 
@@ -109,12 +109,12 @@ def test_what_is_refused_is_said_where_one_looks(chromium, tmp_path):
         (tmp_path / "model.pkl").write_bytes(b"x")
         choose(page, tmp_path / "model.pkl")
         press(page, "Begin")
-        page.until("document.getElementById('alert').innerText.includes('not read here')")
+        page.until("document.getElementById('alert')?.innerText.includes('not read here')")
         page.open(f"{at.url}/config")
         page.value("document.getElementById('text').focus()")
         page.type("base: [")
         press(page, "Keep")
-        page.until("document.getElementById('alert').innerText.includes('not valid YAML')")
+        page.until("document.getElementById('alert')?.innerText.includes('not valid YAML')")
         assert page.value("document.getElementById('text').value") == "base: [", "nothing that was typed is lost"
         assert not (tmp_path / "hatrack.yaml").exists()
 

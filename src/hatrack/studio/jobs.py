@@ -132,10 +132,11 @@ class Jobs:
         return _tail(folder / "out"), _tail(folder / "err")
 
     def cancel(self, job: Job) -> None:
-        """Ask a job to end, as Ctrl-C does: a training keeps its last checkpoint. Asked again, end it at once."""
+        """Ask a job to end: a training finishes its step and writes a checkpoint. Asked again, end it at once."""
         with self._lock:
             if self.get(job.id).state == "running":
-                number = signal.SIGKILL if job.id in self._asked else signal.SIGINT
+                # not SIGINT: where the studio was started in the background, its children do not hear that
+                number = signal.SIGKILL if job.id in self._asked else signal.SIGTERM
                 self._asked.add(job.id)
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(job.pid, number)
