@@ -9,7 +9,7 @@ import pytest
 DEEP = "[" * 5000 + "]" * 5000
 
 
-def refused(response, status, *words, param=...):
+def assert_refused(response, status, *words, param=...):
     assert response.status_code == status, response.text
     error = response.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
@@ -67,7 +67,7 @@ CASES = {
 def test_a_wrong_body_is_400_and_names_its_parameter(name, http, ask):
     change, word, param = CASES[name]
     content = json.dumps({**ask(), **change})
-    refused(http.post("/v1/chat/completions", content=content, headers={"Content-Type": "application/json"}), 400, word, param=param)
+    assert_refused(http.post("/v1/chat/completions", content=content, headers={"Content-Type": "application/json"}), 400, word, param=param)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_a_wrong_body_is_400_and_names_its_parameter(name, http, ask):
     ids=["empty", "half", "null", "list", "text", "not UTF-8", "broken UTF-8", "deep", "deep inside"],
 )
 def test_what_is_no_json_object_is_400(http, content):
-    refused(http.post("/v1/chat/completions", content=content, headers={"Content-Type": "application/json"}), 400)
+    assert_refused(http.post("/v1/chat/completions", content=content, headers={"Content-Type": "application/json"}), 400)
 
 
 def test_a_form_is_not_taken_for_json(http, ask):
     # a page in a browser may send forms and plain text anywhere, JSON only where it is let
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         got = http.post("/v1/chat/completions", content=json.dumps(ask()), headers={"Content-Type": kind})
-        refused(got, 400, "Content-Type: application/json")
+        assert_refused(got, 400, "Content-Type: application/json")
 
 
 def test_options_that_change_nothing_are_taken(http, ask):
@@ -125,15 +125,15 @@ PATHS = [
 
 @pytest.mark.parametrize("name", [*UNKNOWN, *PATHS], ids=lambda name: repr(name[:20]))
 def test_F23_F31_a_name_that_is_not_registered_is_404_and_nobody_answers_in_its_place(name, http, ask):
-    assert refused(http.post("/v1/chat/completions", json=ask(model=name)), 404, param="model")["code"] == "model_not_found"
-    refused(http.post("/v1/embeddings", json={"model": name, "input": "x"}), 404)
-    refused(http.post("/v1/completions", json={"model": name, "prompt": "x"}), 404)
+    assert assert_refused(http.post("/v1/chat/completions", json=ask(model=name)), 404, param="model")["code"] == "model_not_found"
+    assert_refused(http.post("/v1/embeddings", json={"model": name, "input": "x"}), 404)
+    assert_refused(http.post("/v1/completions", json={"model": name, "prompt": "x"}), 404)
 
 
 def test_F31_a_path_in_a_route_is_no_path_on_disk(http):
     for path in ("/v1/models/..%2f..%2fhatrack.yaml", "/v1/models/%2e%2e/%2e%2e/etc/passwd", "/admin/adapters/..%2fa/load"):
         got = http.request("GET" if "models" in path else "POST", path)
-        refused(got, 404)
+        assert_refused(got, 404)
         assert "root:" not in got.text
 
 
@@ -144,28 +144,28 @@ def test_a_version_that_exists_is_answered_by_exactly_that_version(http, ask):
 
 def test_embeddings_refuse_what_they_cannot_mean(http):
     for given in ([1, 2], [[1, 2]], [], "", ["x", ""], ["x"] * 3000):
-        refused(http.post("/v1/embeddings", json={"model": "a", "input": given}), 400, param="input")
-    refused(http.post("/v1/embeddings", json={"model": "a", "input": "x", "dimensions": 3}), 400, param="dimensions")
-    refused(http.post("/v1/classify", json={"model": "a", "input": "x"}), 400, "knows no labels")
+        assert_refused(http.post("/v1/embeddings", json={"model": "a", "input": given}), 400, param="input")
+    assert_refused(http.post("/v1/embeddings", json={"model": "a", "input": "x", "dimensions": 3}), 400, param="dimensions")
+    assert_refused(http.post("/v1/classify", json={"model": "a", "input": "x"}), 400, "knows no labels")
 
 
 def test_completions_refuse_what_they_cannot_mean(http):
     for given in ([], "", [[]], [10**6], [-1]):
-        refused(http.post("/v1/completions", json={"model": "a", "prompt": given}), 400)
-    refused(http.post("/v1/completions", json={"model": "a", "prompt": ["x"] * 40, "n": 2}), 400, "too many answers")
-    refused(http.post("/v1/completions", json={"model": "a", "prompt": "x", "echo": True}), 400, param="echo")
+        assert_refused(http.post("/v1/completions", json={"model": "a", "prompt": given}), 400)
+    assert_refused(http.post("/v1/completions", json={"model": "a", "prompt": ["x"] * 40, "n": 2}), 400, "too many answers")
+    assert_refused(http.post("/v1/completions", json={"model": "a", "prompt": "x", "echo": True}), 400, param="echo")
 
 
 def test_responses_refuse_what_would_need_a_memory(http):
-    refused(http.post("/v1/responses", json={"model": "a", "input": "x", "previous_response_id": "resp_1"}), 400)
-    refused(http.post("/v1/responses", json={"model": "a", "input": []}), 400, param="input")
-    refused(http.post("/v1/responses", json={"model": "a", "input": [{"type": "function_call"}]}), 400)
+    assert_refused(http.post("/v1/responses", json={"model": "a", "input": "x", "previous_response_id": "resp_1"}), 400)
+    assert_refused(http.post("/v1/responses", json={"model": "a", "input": []}), 400, param="input")
+    assert_refused(http.post("/v1/responses", json={"model": "a", "input": [{"type": "function_call"}]}), 400)
 
 
 def test_routes_and_methods_that_are_none(http):
-    refused(http.get("/v1/nothing"), 404, "no such route")
-    refused(http.get("/v1/chat/completions"), 405, "another method")
-    refused(http.get("/docs"), 404)
+    assert_refused(http.get("/v1/nothing"), 404, "no such route")
+    assert_refused(http.get("/v1/chat/completions"), 405, "another method")
+    assert_refused(http.get("/docs"), 404)
 
 
 def test_a_wrong_request_id_is_replaced(http):

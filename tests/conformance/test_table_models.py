@@ -86,7 +86,8 @@ def test_an_option_that_the_library_does_not_know_is_refused(name):
 def test_every_setting_of_its_grid_is_taken(name):
     model, data = TABLE_MODELS.get(name)(), sample(2, rows=60)
     for options in model.grid(data)[:3]:
-        model.fit(data, {**options, **SMALL.get(name, {})})
+        scorer, _ = model.fit(data, {**options, **SMALL.get(name, {})})
+        assert np.isfinite(scorer.margins(data.matrix)).all()
 
 
 @every_model

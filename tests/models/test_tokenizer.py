@@ -17,7 +17,7 @@ from hatrack.models.tokenizer import read_tokenizer
 TEXTS = ("the red apple", " two  spaces\n\tand a tab ", "naïve 漢字 \U0001f600", "<|im_start|>user\nis it?<|im_end|>", "", "<s></s><unk>")
 
 
-def same(short, long):
+def assert_same(short, long):
     assert type(short) is type(long)
     assert short.special_tokens_map == long.special_tokens_map
     assert short.chat_template == long.chat_template
@@ -44,14 +44,14 @@ def test_the_short_way_and_the_long_way_read_the_same(tiny_causal, tmp_path, dec
     path.write_text(json.dumps({**json.loads(path.read_text()), "tokenizer_class": declared}))
     long = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: pytest.fail("the long way was gone"))
-    same(read_tokenizer(folder, config_of(folder)), long)
+    assert_same(read_tokenizer(folder, config_of(folder)), long)
 
 
 def test_the_bundled_model_is_read_the_short_way(real_cache, monkeypatch):
     files = open_base("bundled/smollm2-135m-instruct")
     long = AutoTokenizer.from_pretrained(str(files.folder), local_files_only=True)
     monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: pytest.fail("the long way was gone"))
-    same(files.tokenizer, long)
+    assert_same(files.tokenizer, long)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from conftest import label_rows
-from hatrack.core.errors import AdapterNotFound, RunInUse
+from hatrack.api.errors import Refusal
+from hatrack.core.errors import RunInUse
 from hatrack.core.project import Project
 from hatrack.studio.jobs import Job, Jobs
 from hatrack.studio.runs import find_run, runs
@@ -47,7 +48,7 @@ def test_what_a_command_says_and_how_it_ends_is_kept(jobs, project):
     assert refused.state == "refused"
     assert "there is no adapter" in jobs.output(refused)[1] or "no adapter called 'nobody'" in jobs.output(refused)[1]
     assert [job.id for job in Jobs(project).all()] == [2, 1], "another studio finds them"
-    with pytest.raises(AdapterNotFound, match="no such job"):
+    with pytest.raises(Refusal, match="no such job"):
         jobs.get(3)
 
 

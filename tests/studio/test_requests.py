@@ -122,6 +122,14 @@ def test_a_time_must_be_one(at, minutes):
     assert "1 to 1440 minutes" in answer.text
 
 
+def test_what_is_not_said_is_not_guessed(tmp_path):
+    with opened(tmp_path) as fresh:
+        refused = fresh.post("/begin", file="rows.csv", name="rows", kind="lables")
+        assert (refused.status_code, "allowed: labels, text" in refused.text) == (409, True), refused.text
+        assert fresh.post("/serving/begin").status_code == 404
+        assert fresh.studio.jobs.all() == []
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [

@@ -4,8 +4,8 @@ import json
 import struct
 import zlib
 
-from hatrack.training.curves import CURVES, draw_curves, read_events
-from hatrack.training.progress import EVENTS
+from hatrack.core.run_folder import EVENTS, read_events
+from hatrack.training.curves import CURVES, draw_curves
 from tiny_training import events_of, train
 
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 from conftest import label_rows
 from hatrack.core.project import Project
+from hatrack.core.run_folder import read_events
 from hatrack.registry.store import Registry
 from hatrack.training.checkpoint import latest_sealed
-from hatrack.training.curves import read_events
 from launched import end_at, together
 from tiny_training import run_folder, train_and_register
 

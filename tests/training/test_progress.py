@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
-from hatrack.training.curves import read_events
+from hatrack.core.run_folder import read_events
 from hatrack.training.progress import EventLog, LiveBar
 from tiny_training import open_pieces
 

@@ -159,8 +159,11 @@ class AnswerCache:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute("DELETE FROM answers WHERE key = ? OR created <= ?", (row[0], self._now() - self._ttl))
-            columns = "key, near, tenant, digest, value, seal, vector, size, created, used"
-            connection.execute(f"INSERT INTO answers ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608  # a constant
+            connection.execute(
+                "INSERT INTO answers (key, near, tenant, digest, value, seal, vector, size, created, used) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
             while connection.execute("SELECT bytes FROM total").fetchone()[0] > self._max_bytes:
                 connection.execute("DELETE FROM answers WHERE key = (SELECT key FROM answers ORDER BY used LIMIT 1)")
             connection.execute("COMMIT")

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hatrack.core.checks import CheckedGroup, CheckReport
+from hatrack.core.figures import p_words
 
 __all__ = ["print_check"]
 
@@ -51,8 +52,7 @@ def _changed(group: CheckedGroup) -> tuple[str, ...]:
     if group.change is None or group.base is None:
         return ("", "", "", "")
     low, high = group.change.interval.low, group.change.interval.high
-    p = "< 0.0001" if group.change.p_value < 0.0001 else f"{group.change.p_value:.4f}"
-    return (group.shown(group.base), f"{group.change.difference:+.3f}", f"{low:+.3f} to {high:+.3f}", p)
+    return (group.shown(group.base), f"{group.change.difference:+.3f}", f"{low:+.3f} to {high:+.3f}", p_words(group.change.p_value))
 
 
 def _colour(group: CheckedGroup, tolerated: float) -> str:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from hatrack.core.figures import metric_words, p_words
 from hatrack.core.lineage import Comparison, EvalReport, Score, SystemScores
 
 __all__ = ["report_tables", "summary_table"]
 
-_SHOWN = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "token_f1": "token F1",
-    "format": "format",
-    "perplexity": "perplexity",
-    "preference_accuracy": "preference accuracy",
-    "reward_accuracy": "reward accuracy",
-}
-_NAMES = _SHOWN | {"micro_f1": "micro-F1", "rouge_l": "ROUGE-L", "chrf": "chrF", "ece": "ECE"}  # in the table of differences
+_SHOWN = ("accuracy", "macro_f1", "token_f1", "format", "perplexity", "preference_accuracy", "reward_accuracy")
 _COSTS = ("latency_p50_ms", "latency_p95_ms", "prompt_tokens", "answer_tokens")
 
 
@@ -28,7 +20,7 @@ def report_tables(report: EvalReport) -> tuple[Table, Table]:
     scores = Table(title=f"{report.adapter}: {report.rows} test rows", title_justify="left")
     scores.add_column("")
     for name in names:
-        scores.add_column(f"{_SHOWN[name]} ({confidence:.0%} interval)", justify="right")
+        scores.add_column(f"{metric_words(name)} ({confidence:.0%} interval)", justify="right")
     billed = any(system.cost_thousand is not None for system in report.systems)
     for heading in ("latency p50 ms", "p95 ms", "prompt tokens", "answer tokens", *(["cost of 1000"] if billed else [])):
         scores.add_column(heading, justify="right")
@@ -50,7 +42,7 @@ def report_tables(report: EvalReport) -> tuple[Table, Table]:
     ):
         differences.add_column(heading, justify="right" if side == "right" else "left")
     for c in report.comparisons:
-        differences.add_row(_NAMES.get(c.metric, c.metric.replace("_", " ")), c.base, *_difference(c), style=_colour(c))
+        differences.add_row(metric_words(c.metric), c.base, *_difference(c), style=_colour(c))
     return scores, differences
 
 
@@ -70,7 +62,7 @@ def summary_table(reports: list[EvalReport], title: str) -> Table:
             f"{adapter.scores[report.metric].value:.3f}",
             f"{gain.difference:+.3f}",
             f"{gain.interval.low:+.3f} to {gain.interval.high:+.3f}",
-            _p(gain.p_value),
+            p_words(gain.p_value),
             f"{adapter.scores['format'].value:.3f}" if "format" in adapter.scores else "-",
             "[green]better than the base[/green]" if report.passed else "[red]not proven[/red]",
         )
@@ -92,13 +84,7 @@ def _money(value: float | None) -> str:
 
 def _difference(c: Comparison) -> list[str]:
     digits = 1 if c.metric in _COSTS else 3
-    return [f"{c.difference:+.{digits}f}", f"{c.interval.low:+.{digits}f} to {c.interval.high:+.{digits}f}", _p(c.p_value)]
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return ""
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+    return [f"{c.difference:+.{digits}f}", f"{c.interval.low:+.{digits}f} to {c.interval.high:+.{digits}f}", p_words(c.p_value)]
 
 
 def _colour(c: Comparison) -> str:

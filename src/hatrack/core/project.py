@@ -85,6 +85,11 @@ class Project:
         """Rows that were left out, with their reasons."""
         return self.state / "rejects"
 
+    @property
+    def studio(self) -> Path:
+        """Jobs of the studio with what they said, and the reports that it made."""
+        return self.state / "studio"
+
 
 def cache_home() -> Path:
     """Converted base models, shared by all projects: ``$HATRACK_CACHE``, else the user's cache folder."""

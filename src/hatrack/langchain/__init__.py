@@ -8,8 +8,8 @@ __all__ = ["HatrackCache", "HatrackChat", "HatrackEmbeddings", "HatrackRetriever
 
 require("langchain_core", extra="langchain", reason="LangChain's parts")
 
-from hatrack.langchain.cache import HatrackCache  # noqa: E402 - only after it is known that they can be made
-from hatrack.langchain.chat import HatrackChat  # noqa: E402
-from hatrack.langchain.embeddings import HatrackEmbeddings  # noqa: E402
-from hatrack.langchain.retriever import HatrackRetriever  # noqa: E402
-from hatrack.langchain.router import RouterTool  # noqa: E402
+from hatrack.langchain.cache import HatrackCache
+from hatrack.langchain.chat import HatrackChat
+from hatrack.langchain.embeddings import HatrackEmbeddings
+from hatrack.langchain.retriever import HatrackRetriever
+from hatrack.langchain.router import RouterTool

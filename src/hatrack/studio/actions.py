@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
@@ -19,10 +17,23 @@ from hatrack.studio.guard import HEADERS
 from hatrack.studio.uploads import FOLDER, keep, safe_name
 from hatrack.studio.views import adapter_view, check_page, config_of
 
-__all__ = ["begin", "cancel", "check", "compare", "config", "promote", "rollback", "router", "serving", "train", "upload"]
+__all__ = [
+    "begin",
+    "cancel",
+    "check",
+    "compare",
+    "config",
+    "promote",
+    "rollback",
+    "router",
+    "start_serving",
+    "stop_serving",
+    "train",
+    "upload",
+]
 
 _BASES = {"labels": "bundled/all-minilm-l6-v2", "text": "bundled/smollm2-135m-instruct"}
-_LONGEST = 1_000_000  # characters of a config
+_MOST_BYTES = 4_000_000  # of a form, a config in it
 _MINUTES = 24 * 60
 
 router = APIRouter()
@@ -43,8 +54,10 @@ async def begin(request: Request, studio: InStudio) -> Response:
     if not valid_name(name) or name == "base":
         raise ConfigError("this cannot be the name of an adapter", given=repr(name), allowed=NAME_RULE)
     config = await run_in_threadpool(config_of, studio.project)
-    base = config.base if config else form.get("base", "").strip() or _BASES.get(form.get("kind", ""), _BASES["labels"])
-    more = ("--add",) if config else ("--base", base)
+    kind, base = form.get("kind", ""), form.get("base", "").strip()
+    if config is None and not base and kind not in _BASES:
+        raise ConfigError("what should come out is not said", given=repr(kind[:20]), allowed=", ".join(_BASES), fix="choose one")
+    more = ("--add",) if config else ("--base", base or _BASES[kind])
     return await _start(studio, f"Set up {name}", ("init", f"{FOLDER}/{file}", "--name", name, *more), name)
 
 
@@ -94,10 +107,17 @@ async def cancel(number: int, studio: InStudio) -> Response:
     return Response(status_code=204, headers=HEADERS)
 
 
-@router.post("/serving/{what}")
-async def serving(what: str, studio: InStudio) -> Response:
-    """Start or stop the server."""
-    await run_in_threadpool({"start": studio.serving.start, "stop": studio.serving.stop}.get(what, lambda: None))
+@router.post("/serving/start")
+async def start_serving(studio: InStudio) -> Response:
+    """Start the server."""
+    await run_in_threadpool(studio.serving.start)
+    return _to("/serving")
+
+
+@router.post("/serving/stop")
+async def stop_serving(studio: InStudio) -> Response:
+    """Stop the server."""
+    await run_in_threadpool(studio.serving.stop)
     return _to("/serving")
 
 
@@ -106,7 +126,7 @@ async def config(request: Request, studio: InStudio) -> Response:
     """Keep a changed config, if it has no fault."""
     text = (await _form(request)).get("text", "").replace("\r\n", "\n")
     await run_in_threadpool(parse_config, text)
-    await run_in_threadpool(write_text, Path(studio.project.root / CONFIG_NAME), text)
+    await run_in_threadpool(write_text, studio.project.root / CONFIG_NAME, text)
     return _to("/")
 
 
@@ -119,10 +139,10 @@ def _to(path: str) -> Response:
     return Response(status_code=204, headers={**HEADERS, "HX-Redirect": path})
 
 
-async def _form(request: Request) -> dict[str, Any]:
+async def _form(request: Request) -> dict[str, str]:
     body = await request.body()
-    if len(body) > 4 * _LONGEST:
-        raise ConfigError("this is too long", given=f"{len(body):,} bytes", allowed=f"{4 * _LONGEST:,}")
+    if len(body) > _MOST_BYTES:
+        raise ConfigError("this is too long", given=f"{len(body):,} bytes", allowed=f"{_MOST_BYTES:,} bytes")
     try:
         found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=100)
     except ValueError as error:

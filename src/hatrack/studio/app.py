@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from hatrack.api.errors import Refusal
 from hatrack.core.errors import HatrackError
 from hatrack.core.project import Project
 from hatrack.studio.guard import HEADERS, Guard
@@ -76,7 +77,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     """A page where a page was asked for; else the text, which the script shows on the page that is there."""
     if not isinstance(error, HatrackError):
         raise error
-    status = 404 if isinstance(error, LookupError) else 409
+    status = error.status if isinstance(error, Refusal) else 404 if isinstance(error, LookupError) else 409
     if request.method == "GET" and request.headers.get("hx-request") is None:
         return page("fault.html", request.app.state.studio, status, text=str(error))
     return PlainTextResponse(str(error), status, headers=HEADERS)

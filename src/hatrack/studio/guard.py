@@ -13,15 +13,16 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hatrack.api.gate import is_loopback
+from hatrack.api.web.files import HEADERS as PAGE_HEADERS
+
 __all__ = ["HEADERS", "REPORT_HEADERS", "Guard"]
 
-_NAMES = ("127.0.0.1", "localhost", "::1")
 _SAFE = ("GET", "HEAD")
+# As the serving page's; here a form may ask for another page, and what is shown is one project's.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    **PAGE_HEADERS,
+    "Content-Security-Policy": PAGE_HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'"),
     "Cache-Control": "no-store",
 }
 # A report is one page with its own style, made from data: it runs nothing and loads nothing.
@@ -46,7 +47,7 @@ class Guard:
 
     def _refusal(self, method: str, headers: Headers) -> str:
         host = headers.get("host", "")
-        if urlsplit(f"//{host}").hostname not in _NAMES:
+        if not is_loopback(host):
             return "the studio answers this machine alone, as localhost or 127.0.0.1"
         if method in _SAFE:
             return ""

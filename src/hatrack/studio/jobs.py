@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,8 +21,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from hatrack.api.errors import Refusal
 from hatrack.core.atomic import storage_errors, write_text
-from hatrack.core.errors import AdapterNotFound, RunInUse
+from hatrack.core.errors import RunInUse, StorageError
 from hatrack.core.project import Project
 
 __all__ = ["Job", "Jobs", "State"]
@@ -64,7 +66,7 @@ class Job(BaseModel):
     @property
     def line(self) -> str:
         """As one would type it."""
-        return "hatrack " + " ".join(f'"{word}"' if " " in word else word for word in self.command)
+        return shlex.join(("hatrack", *self.command))
 
 
 class Jobs:
@@ -72,7 +74,7 @@ class Jobs:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._folder = project.state / "studio" / "jobs"
+        self._folder = project.studio / "jobs"
         self._lock = threading.RLock()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._asked: set[int] = set()
@@ -101,7 +103,12 @@ class Jobs:
                     start_new_session=True,  # Ctrl-C in the terminal is the studio's, which then ends its jobs itself
                 )
             self._processes[number] = process
-            job = self._keep(Job(id=number, title=title, command=command, adapter=adapter, started=time.time(), pid=process.pid))
+            job = Job(id=number, title=title, command=command, adapter=adapter, started=time.time(), pid=process.pid)
+            try:
+                self._keep(job)
+            except StorageError:  # what nobody could find again must not work on
+                process.kill()
+                raise
             threading.Thread(target=self._wait, args=(process, job), name=f"hatrack-job-{number}", daemon=True).start()
             return job
 
@@ -115,11 +122,11 @@ class Jobs:
         """One job.
 
         Raises:
-            AdapterNotFound: there is none of this number.
+            Refusal: there is none of this number.
         """
         job = self._read(self._folder / f"{number:05}" / "job.json")
         if job is None:
-            raise AdapterNotFound("there is no such job", given=str(number), fix="the first page lists them")
+            raise Refusal(404, "there is no such job", code="not_found", given=str(number), fix="the first page lists them")
         return job
 
     def running(self) -> Job | None:
@@ -158,9 +165,8 @@ class Jobs:
             self._keep(job.model_copy(update={"ended": time.time(), "code": code}))
             self._processes.pop(job.id, None)
 
-    def _keep(self, job: Job) -> Job:
+    def _keep(self, job: Job) -> None:
         write_text(self._folder / f"{job.id:05}" / "job.json", job.model_dump_json())
-        return job
 
     def _read(self, path: Path) -> Job | None:
         try:

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
+from hatrack.api.errors import Refusal
 from hatrack.api.web.files import content
 from hatrack.core.config_file import CONFIG_NAME
-from hatrack.core.errors import AdapterNotFound
+from hatrack.core.run_folder import REPORT
 from hatrack.studio.app import InStudio, Studio, page
 from hatrack.studio.chart import Chart, chart_of
 from hatrack.studio.guard import HEADERS, REPORT_HEADERS
@@ -93,8 +94,8 @@ def run_report(key: str, studio: InStudio) -> Response:
     """The report that a run leaves."""
     known = next((one for one in runs(studio.project) if one.key == key), None)
     if known is None:
-        raise AdapterNotFound("there is no such run", given=key[:100], fix="the page of runs lists them")
-    return _report(studio.project.runs / known.key / "report.html")
+        raise Refusal(404, "there is no such run", code="not_found", given=key[:100], fix="the page of runs lists them")
+    return _report(studio.project.runs / known.key / REPORT)
 
 
 @router.get("/jobs/{number}")
@@ -144,4 +145,6 @@ def _report(path: Path) -> Response:
     try:
         return Response(path.read_bytes(), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
     except FileNotFoundError as error:
-        raise AdapterNotFound("this report was not made yet", fix="press the button that makes it, on the adapter's page") from error
+        raise Refusal(
+            404, "this report was not made yet", code="not_found", fix="press the button that makes it, on the adapter's page"
+        ) from error

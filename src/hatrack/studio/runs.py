@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hatrack.core.project import Project
+from hatrack.core.run_folder import ADAPTER, EVENTS, REPORT, adapter_of, read_events
 from hatrack.studio.chart import Series
 
 __all__ = ["Run", "find_run", "runs"]
-
-_EVENTS, _REPORT, _ADAPTER = "events.jsonl", "report.html", "adapter"
-_KEY = 13  # characters at the end of a folder's name: a dash and what decides the run
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class Run:
     Attributes:
         key: the folder's name.
         changed: seconds since 1970, of its last event.
-        events: each logged step once, as in ``training.curves``.
+        events: each logged step once.
     """
 
     key: str
@@ -51,8 +47,8 @@ class Run:
 
 def runs(project: Project) -> list[Run]:
     """All runs that have begun to train, the newest first."""
-    found = [_read(path.parent) for path in project.runs.glob(f"*/{_EVENTS}")]
-    return sorted((run for run in found if run.events), key=lambda run: -run.changed)
+    found = [_read(path.parent) for path in project.runs.glob(f"*/{EVENTS}")]
+    return sorted((run for run in found if run is not None), key=lambda run: -run.changed)
 
 
 def find_run(project: Project, adapter: str, since: float) -> Run | None:
@@ -60,18 +56,10 @@ def find_run(project: Project, adapter: str, since: float) -> Run | None:
     return next((run for run in runs(project) if run.adapter == adapter and run.changed >= since), None)
 
 
-def _read(folder: Path) -> Run:
-    by_step: dict[tuple[int, bool], dict[str, Any]] = {}
-    with contextlib.suppress(OSError), (folder / _EVENTS).open(encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            with contextlib.suppress(ValueError):  # the end of a line that is just being written
-                event = json.loads(line)
-                by_step[event["step"], "eval_loss" in event] = event
-    return Run(
-        key=folder.name,
-        adapter=folder.name[:-_KEY],
-        changed=(folder / _EVENTS).stat().st_mtime,
-        events=tuple(by_step[key] for key in sorted(by_step)),
-        finished=(folder / _ADAPTER).is_dir(),
-        report=(folder / _REPORT).is_file(),
-    )
+def _read(folder: Path) -> Run | None:
+    try:
+        events, changed = read_events(folder), (folder / EVENTS).stat().st_mtime
+    except OSError:  # it is just being cleared away
+        return None
+    finished, report = (folder / ADAPTER).is_dir(), (folder / REPORT).is_file()
+    return Run(folder.name, adapter_of(folder), changed, tuple(events), finished, report) if events else None

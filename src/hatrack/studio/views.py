@@ -9,6 +9,7 @@ from typing import Any
 from hatrack.core.config import AdapterConfig, ProjectConfig
 from hatrack.core.config_file import CONFIG_NAME, read_config
 from hatrack.core.errors import AdapterNotFound
+from hatrack.core.figures import metric_words, p_words
 from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.core.project import Project
 from hatrack.registry.store import Registry
@@ -16,8 +17,6 @@ from hatrack.registry.store import Registry
 __all__ = ["AdapterView", "Difference", "Proof", "SystemRow", "VersionView", "adapter_view", "adapter_views", "check_page", "config_of"]
 
 _CHAMPION = "champion"
-_WORDS = {"macro_f1": "macro-F1", "micro_f1": "micro-F1", "token_f1": "token F1", "latency_p50_ms": "latency p50 ms",
-          "latency_p95_ms": "latency p95 ms", "prompt_tokens": "prompt tokens", "answer_tokens": "answer tokens"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def adapter_view(project: Project, name: str) -> AdapterView:
 
 def check_page(project: Project, name: str) -> Path:
     """Where the report of the data of an adapter lies, once it was looked at."""
-    return project.state / "studio" / f"check-{name}.html"
+    return project.studio / f"check-{name}.html"
 
 
 def _view(project: Project, registry: Registry, name: str, config: AdapterConfig | None) -> AdapterView:
@@ -159,7 +158,7 @@ def _version(manifest: Manifest, aliases: dict[str, str], report: EvalReport | N
         f"{manifest.config['task']}, {manifest.config['method']}",
         manifest.created[:16].replace("T", " "),
         manifest.training.get("seconds", 0.0) / 60,
-        f"{_word(report.metric)} {report.system('adapter').scores[report.metric].value:.3f}" if report else "",
+        f"{metric_words(report.metric)} {report.system('adapter').scores[report.metric].value:.3f}" if report else "",
         f"{gain.difference:+.3f} ({gain.interval.low:+.3f} to {gain.interval.high:+.3f})" if gain else "",
         proof,
     )
@@ -178,23 +177,15 @@ def _proof(report: EvalReport) -> Proof:
         systems.append(SystemRow(system.name, system.description, tuple(scores), latency))
     differences = [
         Difference(
-            _word(one.metric),
+            metric_words(one.metric),
             one.base,
             f"{one.difference:+.3f}",
             f"{one.interval.low:+.3f} to {one.interval.high:+.3f}",
-            _p(one.p_value),
+            p_words(one.p_value),
             "better" if one.significant_gain else "worse" if one.significant_loss else "",
         )
         for one in report.comparisons
         if one.base == report.best_base
     ]
-    words = tuple(_word(metric) for metric in metrics)
+    words = tuple(metric_words(metric) for metric in metrics)
     return Proof(report.rows, words, tuple(systems), tuple(differences), report.passed, report.reasons)
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
-def _word(metric: str) -> str:
-    return _WORDS.get(metric, metric)

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from pathlib import Path
-from typing import Any
 
-from hatrack.training.progress import EVENTS
+from hatrack.core.run_folder import read_events
 
-__all__ = ["CURVES", "draw_curves", "read_events"]
+__all__ = ["CURVES", "draw_curves"]
 
 CURVES = "loss.png"
-
-
-def read_events(run: Path) -> list[dict[str, Any]]:
-    """The logged figures of a run, each step once: after a resume the later entry counts, and a torn line is left out."""
-    by_step: dict[tuple[int, bool], dict[str, Any]] = {}
-    with (run / EVENTS).open(encoding="utf-8") as stream:
-        for line in stream:
-            with contextlib.suppress(json.JSONDecodeError):  # a kill, or a full disk, in the middle of a line
-                event = json.loads(line)
-                by_step[event["step"], "eval_loss" in event] = event
-    return [by_step[key] for key in sorted(by_step)]
 
 
 def draw_curves(run: Path, title: str) -> Path:

@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
-__all__ = ["EVENTS", "EventLog", "LiveBar"]
+from hatrack.core.run_folder import EVENTS
 
-EVENTS = "events.jsonl"
+__all__ = ["EventLog", "LiveBar"]
+
 _FIGURES = ("loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second", "seconds_left")
 _SHOWN = {"loss": "{:.3f}", "eval_loss": "{:.3f}", "learning_rate": "{:.2g}", "grad_norm": "{:.2g}", "tokens_per_second": "{:,.0f}"}
 

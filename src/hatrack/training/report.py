@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hatrack.core.atomic import write_text
-from hatrack.training.curves import read_events
+from hatrack.core.run_folder import REPORT, read_events
 
-__all__ = ["REPORT", "write_report"]
+__all__ = ["write_report"]
 
-REPORT = "report.html"
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 300, 56, 28
 _STYLE = (

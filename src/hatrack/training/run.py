@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from hatrack.core.atomic import STAGING, staged_folder, storage_errors, write_text
 from hatrack.core.config import AdapterConfig
 from hatrack.core.digest import canonical_json
+from hatrack.core.run_folder import ADAPTER, REPORT
 from hatrack.data.prepare import Prepared
 from hatrack.models.adapters.folder import HEAD, AdapterCard
 from hatrack.models.adapters.probe import write_probe
@@ -36,12 +37,11 @@ from hatrack.training.only_one import only_one
 from hatrack.training.parent import Parent, check_parent
 from hatrack.training.processes import processes
 from hatrack.training.proof import check_reproduced, served_outputs
-from hatrack.training.report import REPORT, write_report
+from hatrack.training.report import write_report
 from hatrack.training.share import check_share
 
 __all__ = ["TrainedAdapter", "train_adapter"]
 
-ADAPTER = "adapter"
 _STATISTICS = "training.json"
 _LARGE = 2**28  # bytes of a base from which it is worth a second to free it at once
 

@@ -49,6 +49,8 @@ def run(
 def _print(report: DriftReport) -> None:
     from rich.table import Table
 
+    from hatrack.core.figures import p_words
+
     title = f"{report.subject}: {report.window} requests against {report.reference} reference inputs"
     table = Table(title=title, title_justify="left")
     for heading in ("", "test", "before", "now", "PSI", "p", f"p, {report.correction}", ""):
@@ -56,7 +58,9 @@ def _print(report: DriftReport) -> None:
     for test in report.tests:
         size = "" if test.psi is None else f"{test.psi:.2f}"
         verdict, colour = ("drifted", "red") if test.drifted else ("", "")
-        table.add_row(test.what, test.test, test.before, test.now, size, _p(test.p_value), _p(test.adjusted), verdict, style=colour)
+        table.add_row(
+            test.what, test.test, test.before, test.now, size, p_words(test.p_value), p_words(test.adjusted), verdict, style=colour
+        )
     console = result_console()
     console.print(table)
     names = ", ".join(test.what for test in report.tests if test.drifted)
@@ -64,7 +68,3 @@ def _print(report: DriftReport) -> None:
         console.print(f"drifted: {names} (at most {report.alpha:.0%} of windows like the reference are called so)", style="red")
     else:
         console.print("no drift was found", style="green")
-
-
-def _p(value: float) -> str:
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hatrack.core.figures import p_words
 from hatrack.core.lineage import Comparison
 from hatrack.evaluation.metrics.base import Answers, Metric
 from hatrack.evaluation.predictions import Predictions
@@ -52,7 +53,7 @@ def render_pair(
         total=len(rows),
         shown=min(len(rows), _MOST),
         differences=[
-            (d.metric, f"{d.difference:+.4f}", f"{d.interval.low:+.4f} to {d.interval.high:+.4f}", _p(d.p_value)) for d in differences
+            (d.metric, f"{d.difference:+.4f}", f"{d.interval.low:+.4f} to {d.interval.high:+.4f}", p_words(d.p_value)) for d in differences
         ],
         # a closing tag inside the data would end the block it stands in
         data=Markup(json.dumps(rows[:_MOST], ensure_ascii=False).replace("<", "\\u003c")),  # noqa: S704  # see above
@@ -83,7 +84,3 @@ def _rows(pair: tuple[Predictions, Predictions], answers: tuple[Answers, Answers
             }
         )
     return sorted(found, key=lambda one: (-one["gap"], one["a"] == one["b"]))
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
