@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, FastSettings, GateRules, Preference, ProjectConfig, TrainSettings
+from hatrack.core.config import AdapterConfig, Checks, Columns, DataFiles, GateRules, Preference, ProjectConfig
 from hatrack.core.config_cache import CacheSettings, NearSettings
 from hatrack.core.config_compare import CompareSettings, Prices, Wishes
 from hatrack.core.config_engines import LlamaCppSettings, VllmSettings
@@ -28,6 +28,7 @@ from hatrack.core.config_safety import SafetySettings
 from hatrack.core.config_serve import ServeSettings
 from hatrack.core.config_sweep import SweepSpace
 from hatrack.core.config_tables import TableConfig, TableData, TableFeature, TableSearch, TableSplit, TableTextScore, TableTextVectors
+from hatrack.core.config_train import FastSettings, TrainSettings
 from hatrack.core.config_trainer import TrainerNames
 from hatrack.core.config_watch import AlertSettings, Schedule, WatchSettings
 from hatrack.training.methods.base import METHODS

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hatrack.core.config import TrainSettings
 from hatrack.core.config_file import parse_config
+from hatrack.core.config_train import TrainSettings
 from hatrack.core.config_trainer import TRAINER_NAMES, TrainerNames
 from hatrack.core.errors import ConfigError
 from hatrack.training.axolotl.keys import MOVED

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hatrack.core.config import AdapterConfig, TrainSettings
+from hatrack.core.config import AdapterConfig
+from hatrack.core.config_train import TrainSettings
 from hatrack.core.errors import TrainingError
 from hatrack.training.share import Share, check_share
 

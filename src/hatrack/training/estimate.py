@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from hatrack.core.config import TrainSettings
+from hatrack.core.config_train import TrainSettings
 from hatrack.core.errors import TrainingError
 from hatrack.training.memory import available_memory, forget_peak, peak_memory, used_memory
 from hatrack.training.objectives.base import Collate, Item, Trainee

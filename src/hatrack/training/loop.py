@@ -23,7 +23,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traine
 from transformers.trainer import TRAINER_STATE_NAME
 
 from hatrack.core.atomic import storage_errors
-from hatrack.core.config import TrainSettings
+from hatrack.core.config_train import TrainSettings
 from hatrack.core.errors import NonFiniteLoss
 from hatrack.training.checkpoint import latest_sealed, seal
 from hatrack.training.engines import divide_again, save_sharded_optimizer

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hatrack.core.config import AdapterConfig, TrainSettings
+from hatrack.core.config import AdapterConfig
+from hatrack.core.config_train import TrainSettings
 from hatrack.core.errors import TrainingError
 from hatrack.training.processes import Processes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hatrack.core.config import FastSettings
+from hatrack.core.config_train import FastSettings
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.objectives.causal import Instruct
 from hatrack.training.objectives.classify import Classify

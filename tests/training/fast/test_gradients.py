@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conftest import label_rows
-from hatrack.core.config import FastSettings
+from hatrack.core.config_train import FastSettings
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.methods.lora.method import Lora
 from hatrack.training.methods.lora.options import LoraOptions

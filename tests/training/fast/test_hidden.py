@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hatrack.core.config import FastSettings
+from hatrack.core.config_train import FastSettings
 from hatrack.core.errors import StorageError, TrainingError
 from hatrack.training.fast.choose import accelerate
 from hatrack.training.fast.hidden import Rows, make_room

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hatrack.core.config import FastSettings
+from hatrack.core.config_train import FastSettings
 from hatrack.core.digest import sha256_json, short
 from hatrack.core.errors import TrainingError
 from hatrack.training.fast.blocks import find_blocks
