@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from hatrack.core.config import AdapterConfig
 from hatrack.core.lineage import Manifest
 from hatrack.data.prepare import Prepared
+from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, load_module
-from hatrack.training.objectives.base import OBJECTIVES, Item
+from hatrack.training.objectives.base import IGNORED, OBJECTIVES, Item
+from hatrack.training.objectives.causal import CausalTrainee
+from hatrack.training.objectives.classify import EncoderTrainee
 from hatrack.training.run import TrainedAdapter, train_adapter
 from hatrack.workflows.adapt import Workbench
 
-__all__ = ["Pieces", "events_of", "open_pieces", "run_folder", "silent", "train", "train_and_register"]
+__all__ = ["Pieces", "events_of", "open_pieces", "run_folder", "silent", "train", "train_and_register", "validation_loss"]
 
 
 def silent() -> Console:
@@ -69,3 +73,23 @@ def events_of(run: Path) -> list[dict[str, Any]]:
     path = run / "events.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def validation_loss(pieces: Pieces, trained: TrainedAdapter) -> float:
+    """Measured apart from the loop, on the exported adapter."""
+    _, rows = pieces.items()
+    host = ModelHost(pieces.files)
+    host.attach("it", trained.folder)
+    total, count = 0.0, 0
+    with torch.no_grad(), host.using("it") as adapter:
+        if adapter.head is not None:
+            trainee = EncoderTrainee(host.module, adapter.head, 0.0)
+        else:
+            trainee = CausalTrainee(host.module, host.module, rows[0].ids)
+        trainee.eval()
+        for row in rows:
+            batch = OBJECTIVES.get(pieces.config.task)().collate([row], 0)
+            batch.pop("rows")
+            total += float(trainee(**batch))
+            count += sum(label != IGNORED for label in (row.labels if adapter.head else row.labels[1:]))
+    return total / count

@@ -28,7 +28,7 @@ CASES = {
     # each process makes half of the passes of a step; the main one computes the frozen blocks
     "causal": ("classify-by-text", {"batch_size": 3, "accumulation": 4}, {"last_layers": 1}),
     # each process takes half of the rows of a pass; the last step of an epoch has one row, so one process has none
-    "encoder": ("classify", {"batch_size": 10, "label_smoothing": 0.1}, {}),
+    "encoder": ("classify", {"batch_size": 10, "label_smoothing": 0.1, "ema": 0.9}, {}),
 }
 TRAINED = {}  # by case: what one process made of it
 

@@ -68,10 +68,10 @@ def pair(make_project, finished):
     return make
 
 
-@pytest.mark.parametrize("task", ["classify", "classify-by-text"])
+@pytest.mark.parametrize(("task", "ema"), [("classify", 0), ("classify", 0.9), ("classify-by-text", 0)])
 @pytest.mark.parametrize("step", [2, 5, 8, 12])
-def test_F12_stopped_in_any_step_and_run_again(pair, stop_at_step, monkeypatch, task, step):
-    whole, torn = pair(task)
+def test_F12_stopped_in_any_step_and_run_again(pair, stop_at_step, monkeypatch, task, ema, step):
+    whole, torn = pair(task, ema=ema)
     stop_at_step(step)
     run = interrupted(torn, monkeypatch)
     seen = len(events_of(run))

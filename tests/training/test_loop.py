@@ -8,10 +8,9 @@ from safetensors.torch import load_file
 
 from hatrack.core.errors import NonFiniteLoss
 from hatrack.training.curves import read_events
-from hatrack.training.objectives.base import IGNORED, OBJECTIVES
+from hatrack.training.objectives.base import OBJECTIVES
 from hatrack.training.objectives.causal import CausalTrainee
-from hatrack.training.objectives.classify import EncoderTrainee
-from tiny_training import open_pieces, run_folder, train, train_and_register
+from tiny_training import open_pieces, run_folder, train, train_and_register, validation_loss
 
 
 @pytest.fixture
@@ -61,28 +60,6 @@ def test_a_validation_loss_that_is_no_number_is_refused_though_training_was_fini
     with pytest.raises(NonFiniteLoss, match="validation loss became nan in step 1") as stopped:
         train(project)
     assert "of the validation data" in stopped.value.given
-
-
-def validation_loss(pieces, trained):
-    """Measured apart from the loop, on the exported adapter."""
-    from hatrack.models.host import ModelHost
-
-    _, rows = pieces.items()
-    host = ModelHost(pieces.files)
-    host.attach("it", trained.folder)
-    total, count = 0.0, 0
-    with torch.no_grad(), host.using("it") as adapter:
-        if adapter.head is not None:
-            trainee = EncoderTrainee(host.module, adapter.head, 0.0)
-        else:
-            trainee = CausalTrainee(host.module, host.module, rows[0].ids)
-        trainee.eval()
-        for row in rows:
-            batch = OBJECTIVES.get(pieces.config.task)().collate([row], 0)
-            batch.pop("rows")
-            total += float(trainee(**batch))
-            count += sum(label != IGNORED for label in (row.labels if adapter.head else row.labels[1:]))
-    return total / count
 
 
 @pytest.mark.parametrize("task", ["classify", "classify-by-text"])

@@ -37,6 +37,12 @@ class TrainSettings(Strict):
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing, for task classify.")
     r_drop: float = Field(0.0, ge=0, description="Task classify: weight of R-Drop, two passes under other dropout that must agree; 0: off.")
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Validate and keep a moving average of the weights with this decay, such as 0.99; 0: the weights themselves.",
+    )
     evals_per_epoch: int = Field(1, ge=1, description="How often validation loss is measured and a checkpoint is written.")
     patience: int = Field(2, ge=1, description="Stop after so many validations without a lower loss.")
     seed: int = Field(13, ge=0, lt=2**32, description="Covers the split, the adapter's start values and the order of rows.")

@@ -92,8 +92,8 @@ class _DryRun:
         self._settings = settings
         self._share = share
         self._rows = sorted(train, key=lambda item: -len(item.ids))
-        # AdamW keeps two numbers for each trained one; gradients are measured
-        self._state = 2 * sum(p.numel() * p.element_size() for p in trainee.parameters() if p.requires_grad)
+        # AdamW keeps two numbers for each trained one, an average one; gradients are measured
+        self._state = (2 + (settings.ema > 0)) * sum(p.numel() * p.element_size() for p in trainee.parameters() if p.requires_grad)
         gc.collect()  # once: a step leaves no circles, and in a process with much in it this takes a second
         forget_peak()
         self._before = used_memory()

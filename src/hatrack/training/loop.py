@@ -6,6 +6,7 @@ several processes are the Trainer's own. What is added here:
 - the loss of a step is the sum over its labels divided by their number over the whole step (F13);
 - rows come in an order that depends on seed and epoch alone (F12), and are divided between processes step by step;
 - checkpoints hold only what is trained, and count only when sealed;
+- what is validated and kept can be a moving average of the weights;
 - a loss that is NaN or infinite stops training and names the rows.
 """
 
@@ -25,12 +26,13 @@ from transformers.trainer import TRAINER_STATE_NAME
 from hatrack.core.atomic import storage_errors
 from hatrack.core.config_train import TrainSettings
 from hatrack.core.errors import NonFiniteLoss
+from hatrack.training.average import MovingAverage
 from hatrack.training.checkpoint import latest_sealed, seal
 from hatrack.training.engines import divide_again, save_sharded_optimizer
 from hatrack.training.estimate import step_counts
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 from hatrack.training.processes import processes
-from hatrack.training.sampler import LengthBuckets, OwnBatches
+from hatrack.training.sampler import LengthBuckets, OwnBatches, length_batches
 from hatrack.training.share import Share
 from hatrack.training.weights import read_trained, write_trained
 
@@ -65,10 +67,12 @@ class Loop(Trainer):
         collate: Collate,
         share: Share,
         optimizer: MakeOptimizer,
+        average: MovingAverage,
         callbacks: list[TrainerCallback],
     ) -> None:
         train, validation = (Rows(items) for items in parts)
-        super().__init__(trainee, args, train_dataset=train, eval_dataset=validation, callbacks=callbacks)
+        super().__init__(trainee, args, train_dataset=train, eval_dataset=validation, callbacks=[average, *callbacks])
+        self._average = average
         self._own_optimizer = optimizer
         self._collate = collate
         self._share = share
@@ -76,7 +80,7 @@ class Loop(Trainer):
         self._started = 0.0
         self._tokens = 0.0
         self._first_step = 0
-        self._validation_batches = share.deal(_length_batches(validation.items, args.per_device_eval_batch_size))
+        self._validation_batches = share.deal(length_batches(validation.items, args.per_device_eval_batch_size))
 
     def get_train_dataloader(self) -> DataLoader[Item]:
         items = self.train_dataset.items  # type: ignore[union-attr]  # always Rows here
@@ -131,7 +135,7 @@ class Loop(Trainer):
         model: Any = self.model
         model.eval()
         total, count = 0.0, 0
-        with torch.no_grad():
+        with torch.no_grad(), self._average.in_use(model):
             for rows in self._validation_batches:
                 batch = self._prepare_inputs(self._batch(rows))
                 batch.pop("rows")
@@ -160,7 +164,9 @@ class Loop(Trainer):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         # Only what is trained; the base is on disk already. The Trainer would also pickle its arguments here.
-        write_trained(self._module, Path(output_dir or str(self.args.output_dir)), write=self.args.should_save)
+        folder = Path(output_dir or str(self.args.output_dir))
+        write_trained(self._module, folder, write=self.args.should_save)
+        self._average.write(folder, write=self.args.should_save)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if self.is_fsdp_enabled:
@@ -187,21 +193,24 @@ class Loop(Trainer):
         if not control["args"]["should_training_stop"]:
             return False
         self.state = state
-        self._restore(checkpoint.with_name(f"checkpoint-{state.best_global_step}"))
+        self._keep(checkpoint.with_name(f"checkpoint-{state.best_global_step}"))
         return True
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        self._restore(Path(resume_from_checkpoint))
+        folder = Path(resume_from_checkpoint)
+        read_trained(self._module, folder)
+        self._average.resume(self._module, folder)
 
     def _load_best_model(self) -> None:
-        self._restore(Path(str(self.state.best_model_checkpoint)))
+        self._keep(Path(str(self.state.best_model_checkpoint)))
 
     @property
     def _module(self) -> torch.nn.Module:
         return cast(torch.nn.Module, self.model)
 
-    def _restore(self, folder: Path) -> None:
+    def _keep(self, folder: Path) -> None:
         read_trained(self._module, folder)
+        self._average.give(self._module, folder)
 
 
 class _EvaluateAtEnd(TrainerCallback):
@@ -274,6 +283,7 @@ def run_loop(
         collate,
         share,
         optimizer,
+        MovingAverage(settings.ema),
         [_EvaluateAtEnd(), EarlyStoppingCallback(settings.patience), *callbacks],
     )
     for callback in list(loop.callback_handler.callbacks):
@@ -285,8 +295,3 @@ def run_loop(
     if checkpoint is None or not loop.take_over(checkpoint):
         loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return loop
-
-
-def _length_batches(items: Sequence[Item], size: int) -> list[list[Item]]:
-    ordered = sorted(items, key=lambda item: len(item.ids))
-    return [ordered[i : i + size] for i in range(0, len(ordered), size)]

@@ -19,7 +19,7 @@ def check_fit(config: AdapterConfig, files: BaseModelFiles) -> None:
     """As ``check_task`` and ``check_method``.
 
     Raises:
-        TrainingError: they do not go together, or a setting of training is for another task.
+        TrainingError: they do not go together, or a setting of training is for another task or method.
     """
     check_task(config, files)
     check_method(config, files)
@@ -29,6 +29,13 @@ def check_fit(config: AdapterConfig, files: BaseModelFiles) -> None:
             given=f"task: {config.task}, r_drop: {config.train.r_drop:g}",
             allowed="task: classify, on an encoder",
             fix="leave out train.r_drop",
+        )
+    if config.train.ema and not METHODS.get(config.method).traits.averages:
+        raise TrainingError(
+            f"the weights of method {config.method} cannot be averaged over steps",
+            given=f"method: {config.method}, ema: {config.train.ema:g}",
+            allowed="train.ema with any other method",
+            fix="leave out train.ema, or set method: lora",
         )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from torch.utils.data import Sampler
 
+from hatrack.training.objectives.base import Item
 from hatrack.training.share import Share
 
-__all__ = ["LengthBuckets", "OwnBatches"]
+__all__ = ["LengthBuckets", "OwnBatches", "length_batches"]
 
 _POOL = 50  # batches in which lengths are sorted: little padding, and still another company for each row every epoch
 
@@ -60,3 +61,9 @@ class OwnBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         yield from self._share.cut(list(self._order))
+
+
+def length_batches(items: Sequence[Item], size: int) -> list[list[Item]]:
+    """All items in batches of similar length, for passes in which no order matters."""
+    ordered = sorted(items, key=lambda item: len(item.ids))
+    return [ordered[i : i + size] for i in range(0, len(ordered), size)]

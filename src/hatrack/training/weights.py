@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-__all__ = ["read_trained", "trained", "whole_trained", "write_trained"]
+__all__ = ["read_trained", "take_over", "trained", "whole", "whole_trained", "write_trained"]
 
 _STATE = "trained.safetensors"
 
@@ -22,7 +23,12 @@ def trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
 
 def whole_trained(model: nn.Module) -> dict[str, torch.Tensor]:
     """The trained weights, gathered from all processes; all must call this."""
-    return {name: _whole(parameter.detach()).contiguous() for name, parameter in trained(model)}
+    return whole(trained(model))
+
+
+def whole(tensors: Iterable[tuple[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Tensors gathered from all processes; all must call this."""
+    return {name: _gathered(tensor.detach()).contiguous() for name, tensor in tensors}
 
 
 def write_trained(model: nn.Module, folder: Path, *, write: bool) -> None:
@@ -35,13 +41,17 @@ def write_trained(model: nn.Module, folder: Path, *, write: bool) -> None:
 
 def read_trained(model: nn.Module, source: Path | dict[str, torch.Tensor]) -> None:
     """Give ``model`` the trained weights that ``write_trained`` put into a folder, or ``whole_trained`` gave."""
-    state = load_file(source / _STATE) if isinstance(source, Path) else source
+    take_over(trained(model), load_file(source / _STATE) if isinstance(source, Path) else source)
+
+
+def take_over(tensors: Iterable[tuple[str, torch.Tensor]], values: dict[str, torch.Tensor]) -> None:
+    """Give ``tensors`` the values of their names; where a process holds a part of one, its part."""
     with torch.no_grad():
-        for name, parameter in trained(model):
-            held: Any = parameter
-            value = state[name].to(parameter.device)
+        for name, tensor in tensors:
+            held: Any = tensor
+            value = values[name].to(tensor.device)
             held.copy_(distribute_tensor(value, held.device_mesh, held.placements) if isinstance(held, DTensor) else value)
 
 
-def _whole(tensor: Any) -> torch.Tensor:
+def _gathered(tensor: Any) -> torch.Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

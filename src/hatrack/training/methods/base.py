@@ -31,6 +31,7 @@ class Traits:
         hot_loadable: it is attached to and taken off a running base.
         trained_on: the base it is trained beside. Only where that is the base it is used on does use give training's logits.
         leaves_base: with the adapter off, the model in training is the base: what a preference loss needs as reference.
+        averages: the mean of its weights at two times is such a set of weights too.
         rank: the option that is its rank, and after it those that keep their ratio to it; empty where it has none.
     """
 
@@ -43,6 +44,7 @@ class Traits:
     hot_loadable: bool = True
     trained_on: TrainedOn = "full-precision"
     leaves_base: bool = True
+    averages: bool = True
     rank: tuple[str, ...] = ()
 
 

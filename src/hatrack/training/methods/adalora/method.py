@@ -35,6 +35,7 @@ class AdaLora(PeftMethod):
         mergeable=True,
         mixable=True,
         four_bit=True,
+        averages=False,  # a direction that was left out would be there again
         rank=("target_r", "init_r", "alpha"),
     )
     options: type[BaseModel] = AdaLoraOptions
