@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import TrainingError
 from hatrack.training.average import MovingAverage
+from hatrack.training.identity import behaviour
 from hatrack.training.weights import trained
 from tiny_training import events_of, open_pieces, train, validation_loss
 
@@ -71,6 +73,15 @@ def test_the_average_is_validated_and_kept(make_project, task):
     assert all(abs(a - b) > 1e-4 for a, b in zip(losses, other, strict=True))
     steps = [[event["loss"] for event in events_of(one.run) if "loss" in event] for one in (version, plain)]
     assert steps[0] == steps[1], "training itself is the same"
+
+
+def test_a_run_without_it_is_the_run_it_was_before_there_was_such_a_key():
+    def acts(ema):
+        config = AdapterConfig.model_validate({"data": "d.jsonl", "task": "classify", "train": {"ema": ema}})
+        return behaviour(config, ["a"], 1e-3, {})["train"]
+
+    assert "ema" not in acts(0)
+    assert acts(0.9) == {**acts(0), "ema": 0.9}
 
 
 def test_a_method_that_leaves_directions_out_is_not_averaged(make_project):

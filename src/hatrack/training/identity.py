@@ -20,6 +20,8 @@ def behaviour(
     start = {"parent": parent.manifest.digest} if parent else {}
     # how much disk and memory may be taken, and who follows the run, changes no weight
     settings = config.train.model_dump(mode="json", exclude={"fast": {"cache_gb"}, "memory_gb": True, "report_to": True})
+    if not config.train.ema:
+        del settings["ema"]  # what it began as: a run from before there was this key is the same run
     return {
         **preference,
         **start,
