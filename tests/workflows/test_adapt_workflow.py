@@ -7,9 +7,11 @@ import io
 import pytest
 from rich.console import Console
 
+from conftest import label_rows, write_jsonl
 from hatrack.core.errors import ConfigError
+from hatrack.core.project import Project
 from hatrack.workflows.adapt import Workbench, adapt
-from projects import copy_of, trained_by_text, trained_encoder
+from projects import copy_of, trained_by_text, trained_encoder, write_project
 
 
 class Screen(Console):
@@ -110,3 +112,21 @@ def test_an_adapter_that_the_config_does_not_have_is_refused_with_the_nearest(co
     with pytest.raises(ConfigError) as refused:
         bench.adapter("colors")
     assert refused.value.fix == "did you mean colours?"
+
+
+@pytest.mark.parametrize("command", ["adapt", "train"])
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ({"data": "torn.jsonl", "task": "classify"}, "torn.jsonl"),
+        ({"data": "whole.jsonl", "task": "classify-by-text"}, "needs a base that generates text"),
+    ],
+)
+def test_a_fault_of_the_last_adapter_is_found_before_the_first_is_trained(tiny_encoder, tmp_path, hatrack, command, second, said):
+    write_jsonl(tmp_path / "whole.jsonl", label_rows(60))
+    (tmp_path / "torn.jsonl").write_text('{"text": "no label"}\n' * 20)
+    write_project(tmp_path, tiny_encoder, {"first": {"data": "whole.jsonl", "task": "classify"}, "last": second})
+    ran = hatrack(command, project=tmp_path)
+    assert ran.code == 2
+    assert said in ran.err
+    assert not Project(tmp_path).runs.exists()

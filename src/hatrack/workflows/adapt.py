@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hatrack.models.host import ModelHost
 from hatrack.models.loading import BaseModelFiles, open_base
 from hatrack.registry.manifest import build_manifest
 from hatrack.registry.store import CHAMPION, Registry
+from hatrack.training.matching import check_fit
 from hatrack.training.methods.base import option_model
 from hatrack.training.parent import Parent
 from hatrack.training.processes import processes
@@ -91,6 +93,17 @@ class Workbench:
             self.console.print(f"[yellow]{name}: {note}[/yellow]")
         return prepared
 
+    def prepare_all(self, names: Sequence[str]) -> dict[str, Prepared]:
+        """The rows of all adapters that have some: a fault of the last one is found before the first one is trained.
+
+        Raises:
+            TrainingError: task, method and base of one do not go together. DataError: the rows of one are refused.
+        """
+        for name in names:
+            if self.adapter(name).hosted is None:
+                check_fit(self.adapter(name), self.files)
+        return {name: self.prepare(name) for name in names if self.adapter(name).data is not None}
+
     def parent(self, name: str) -> Parent | None:
         """The version that an adapter trains on from, if its config names one.
 
@@ -103,12 +116,12 @@ class Workbench:
         manifest = self.registry.resolve(reference)
         return Parent(manifest, self.registry.folder(manifest))
 
-    def make(self, name: str) -> Manifest:
+    def make(self, name: str, prepared: Prepared | None) -> Manifest:
         """A version by hatrack.yaml: trained here, or, where a hosted model answers, registered, for which no rows are needed."""
         config = self.adapter(name)
         if config.hosted is not None and config.data is None:
             return register_hosted(self, name, None)
-        return self.train(name, self.prepare(name))
+        return self.train(name, prepared or self.prepare(name))
 
     def train(self, name: str, prepared: Prepared, config: AdapterConfig | None = None) -> Manifest:
         """Train and register a version, by ``config`` if not by hatrack.yaml; the same digest is registered once.
@@ -192,9 +205,9 @@ def prove(bench: Workbench, name: str, prepared: Prepared | None = None) -> tupl
     return manifest, report
 
 
-def adapt(bench: Workbench, name: str) -> tuple[Manifest, EvalReport, bool]:
+def adapt(bench: Workbench, name: str, prepared: Prepared | None = None) -> tuple[Manifest, EvalReport, bool]:
     """The whole way for one adapter; the last value says whether it became champion."""
-    prepared = bench.prepare(name)
+    prepared = prepared or bench.prepare(name)
     manifest, report = prove(bench, name, prepared)
     if report.passed and bench.registry.aliases(name).get(CHAMPION) != manifest.version:
         promote_measured(bench, manifest, prepared=prepared)

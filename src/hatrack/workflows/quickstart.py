@@ -87,7 +87,8 @@ def run_quickstart(folder: Path, console: Console) -> QuickstartResult:
     start = time.monotonic()
     questions = write_quickstart_project(folder)
     bench = Workbench.open(folder, console)
-    reports = [adapt(bench, name)[1] for name in DOMAINS]
+    prepared = bench.prepare_all(list(DOMAINS))
+    reports = [adapt(bench, name, prepared[name])[1] for name in DOMAINS]
     assistant = Assistant.open(folder)
     asked = []
     for name, (question, expected, _) in questions.items():

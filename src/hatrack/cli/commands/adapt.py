@@ -20,12 +20,11 @@ def run(
 
     bench = Workbench.open(project, progress_console())
     chosen = names or bench.with_rows()
-    for name in chosen:
-        bench.adapter(name)
+    prepared = bench.prepare_all(chosen)
     reports = []
     console = result_console()
     for name in chosen:
-        manifest, report, _ = adapt(bench, name)
+        manifest, report, _ = adapt(bench, name, prepared.pop(name, None))
         reports.append(report)
         if not json:
             for table in report_tables(report):

@@ -50,7 +50,8 @@ def run(
                     allowed="adapters without the key hosted", fix=f"run `hatrack train {name}` alone",
                 )  # fmt: skip
         if provider is None and not search:
-            manifests = [bench.make(name) for name in chosen]
+            prepared = bench.prepare_all(chosen)
+            manifests = [bench.make(name, prepared.pop(name, None)) for name in chosen]
     if search:
         _sweep(bench, chosen, json=json)
         return
