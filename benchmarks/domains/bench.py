@@ -56,10 +56,13 @@ DOMAINS: dict[str, dict] = {
         "files": "legal/cuad_clauses",
         "columns": ("text", "label", "contract"),
         "system": "Name the type of this contract clause.",
-        # five epochs without R-Drop: the same scores (0.843, macro-F1 0.740) in 15 minutes instead of 26
+        # chosen on a fifth of the training contracts, one seed: after three of five epochs 0.804 (macro-F1 0.666), of their moving
+        # average 0.835 (0.699), and 0.794 (0.632) with the SVM; with R-Drop validation loss was lower still
         "encoder": {
-            "train": {"epochs": 4, "batch_size": 32, "max_length": 160, "label_smoothing": 0.05, "weight_decay": 0.01, "r_drop": 1.0}
-        },
+            "train": {
+                "epochs": 4, "batch_size": 32, "max_length": 256, "label_smoothing": 0.05, "weight_decay": 0.01, "r_drop": 1.0, "ema": 0.99
+            }
+        },  # fmt: skip
         "causal": {"train": {"epochs": 3, "max_length": 256}},
         "causal_labels": 20,
     },
