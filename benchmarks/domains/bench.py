@@ -60,9 +60,15 @@ DOMAINS: dict[str, dict] = {
         # average 0.835 (0.699), and 0.794 (0.632) with the SVM; with R-Drop validation loss was lower still
         "encoder": {
             "train": {
-                "epochs": 4, "batch_size": 32, "max_length": 256, "label_smoothing": 0.05, "weight_decay": 0.01, "r_drop": 1.0, "ema": 0.99
+                "epochs": 4,
+                "batch_size": 32,
+                "max_length": 256,
+                "label_smoothing": 0.05,
+                "weight_decay": 0.01,
+                "r_drop": 1.0,
+                "ema": 0.99,
             }
-        },  # fmt: skip
+        },
         "causal": {"train": {"epochs": 3, "max_length": 256}},
         "causal_labels": 20,
     },
