@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,12 @@ class Browser:
             assert time.monotonic() < end, f"not in time: {script}\n{self.value('document.body.innerText')}"
             time.sleep(0.03)
         return value
+
+    def barriers(self) -> list[str]:
+        """What axe-core finds serious or critical for people who use a keyboard, a screen reader, or need contrast."""
+        self.value(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8") + "; true")
+        found = self.value("axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html).slice(0, 3).join(' ')]))")
+        return [f"{rule}: {where}" for impact, rule, where in found if impact in ("serious", "critical")]
 
     def type(self, text: str) -> None:
         """Into whatever has the focus."""

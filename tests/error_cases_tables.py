@@ -78,3 +78,5 @@ fault("a stream for a target of values", "table stream loans PROJECT/new.csv", _
 fault("texts read by no adapter", "table train loans", _table(text_scores=[_SCORE]), "no adapter called")
 fault("a damaged table model", "table predict loans PROJECT/loans.csv", _broken, "damaged")
 fault("a text by an adapter that does not exist", "explain-text loans PROJECT/new.csv --adapter none", _trained(), "no adapter called")
+fault("init of a table without its column", "init PROJECT/loans.csv --add --name more --table lte", _table(), "did you mean late?")
+fault("init of a table that is there", "init PROJECT/loans.csv --add --name loans --table late", _table(), "loans already", "--name")

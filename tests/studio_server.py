@@ -16,6 +16,7 @@ from hatrack.api.server import listen
 from hatrack.core.project import Project
 from hatrack.studio.app import Studio, create_app
 from hatrack.studio.jobs import Job, Jobs
+from hatrack.studio.searching import Searching
 from hatrack.studio.serving import Serving
 from http_server import InThread
 
@@ -39,7 +40,7 @@ class Opened:
 @contextmanager
 def opened(root: Path) -> Iterator[Opened]:
     project = Project(root)
-    studio = Studio(project, Jobs(project), Serving(project))
+    studio = Studio(project, Jobs(project), Serving(project), Searching(project))
     bound = listen("127.0.0.1", 0)
     server = InThread(create_app(studio), 1)
     thread = threading.Thread(target=server.serve_until_told, args=(bound,))

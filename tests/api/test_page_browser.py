@@ -175,3 +175,12 @@ def test_it_looks_right_in_light_and_dark_wide_and_narrow(page, tmp_path, width,
 
 def brightness(colour):
     return sum(float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3])
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_no_barrier(page, dark):
+    page.look(1200, dark=dark)
+    page.type(PROMPT)
+    page.press("Enter")
+    page.until(f"{DONE} > 0")
+    assert page.barriers() == []

@@ -125,10 +125,13 @@ def test_pages_fit_narrow_screens_and_dark_ones_and_the_keyboard_reaches_everyth
     root = make_project()
     with opened(root) as at:
         page.look(width, dark=dark)
-        for path in ("/", "/adapters/first", "/runs", "/serving", "/config"):
+        for path in ("/", "/adapters/first", "/runs", "/knowledge", "/tables", "/watch", "/keys", "/serving", "/config"):
             page.open(at.url + path)
             fits(page, width)
-            unnamed = "[...document.querySelectorAll('input, textarea, select')].filter(e => !e.labels.length && !e.ariaLabel)"
+            assert page.barriers() == []
+            unnamed = (
+                "[...document.querySelectorAll('input:not([type=hidden]), textarea, select')].filter(e => !e.labels.length && !e.ariaLabel)"
+            )
             assert page.value(f"{unnamed}.length") == 0, "every field has a label"
             paper, ink = page.value("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
             bright = [sum(float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]) for colour in (paper, ink)]
@@ -142,3 +145,27 @@ def test_pages_fit_narrow_screens_and_dark_ones_and_the_keyboard_reaches_everyth
             seen.append(page.value("document.activeElement.innerText || document.activeElement.name || ''").strip())
             assert page.value("getComputedStyle(document.activeElement).outlineStyle") != "none", seen[-1]
         assert {"Skip to the content", "Look at the data", "Train and prove", "Compare approaches", "minutes"} <= set(seen)
+
+
+def test_what_renews_itself_keeps_its_place_and_the_focus(chromium, make_project, tmp_path, monkeypatch):
+    page = chromium
+    talker = tmp_path / "talker"  # in place of a command: it says much at once, and goes on
+    talker.write_text("#!/bin/sh\nseq 0 399\nsleep 60\n")
+    talker.chmod(0o755)
+    with opened(make_project()) as at:
+        page.look(1200)
+        with monkeypatch.context() as patch:
+            patch.setattr("hatrack.studio.jobs.sys.executable", str(talker))
+            job = at.studio.jobs.start("Talk", ())
+        page.open(f"{at.url}/jobs/{job.id}")
+        page.until("document.getElementById('out')?.innerText.includes('399')")
+        renewed = "window.old != document.getElementById('live')"
+        page.value("document.getElementById('cancel').focus(); document.getElementById('out').scrollTop = 300")
+        page.value("window.old = document.getElementById('live'); 0")
+        page.until(renewed)
+        assert page.value("document.getElementById('out').scrollTop") == 300
+        assert page.value("document.activeElement.id") == "cancel"
+        page.value("document.getElementById('out').scrollTop = 1e9; window.old = document.getElementById('live'); 0")
+        page.until(renewed)
+        assert page.value("(box => box.scrollTop + box.clientHeight >= box.scrollHeight - 4)(document.getElementById('out'))")
+        press(page, "Cancel")

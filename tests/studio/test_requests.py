@@ -51,7 +51,9 @@ def test_nor_does_a_page_of_another_name_read_anything(at):
     assert at.client.get("/").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/adapters/words", "/runs", "/serving", "/serving/live", "/config"])
+@pytest.mark.parametrize(
+    "path", ["/", "/adapters/words", "/runs", "/knowledge", "/tables", "/watch", "/keys", "/serving", "/serving/live", "/config"]
+)
 def test_pages_run_nothing_from_elsewhere_and_nobody_keeps_them(at, path):
     answer = at.client.get(path)
     assert answer.status_code == 200, answer.text

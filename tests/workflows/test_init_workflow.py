@@ -11,6 +11,7 @@ from hatrack.core.errors import ConfigError, DataFileError
 from hatrack.data.detect import detect
 from hatrack.workflows.init import add_adapter, guess_adapter, write_project
 from made_files import FIXTURES
+from made_tables import loan_rows, write_csv
 
 
 @pytest.mark.parametrize(
@@ -140,3 +141,17 @@ def test_comments_are_never_lost_and_the_lines_to_add_are_told(tmp_path, tiny_en
         add_adapter(tmp_path / "rows.jsonl", tmp_path, "second")
     assert "    second:\n      data: rows.jsonl" in refused.value.fix
     assert path.read_text() == before
+
+
+def test_a_table_is_a_file_and_the_column_to_predict(tmp_path, hatrack):
+    (tmp_path / "data").mkdir()
+    write_csv(tmp_path / "data" / "loans.csv", loan_rows(40))
+    ran = hatrack("init", str(tmp_path / "data" / "loans.csv"), "--name", "loans", "--table", "late", project=tmp_path)
+    assert (ran.code, "40 rows, 6 columns" in ran.out, "hatrack table train loans" in ran.out) == (0, True, True), ran
+    config = read_config(tmp_path)
+    assert (config.tables["loans"].data.train, config.tables["loans"].target) == ("data/loans.csv", "late")
+    write_jsonl(tmp_path / "rows.jsonl", label_rows(30))
+    assert hatrack("init", str(tmp_path / "rows.jsonl"), "--table", "label", project=tmp_path).code == 2, "--add is not said"
+    ran = hatrack("init", str(tmp_path / "rows.jsonl"), "--name", "rows", "--table", "label", "--add", project=tmp_path)
+    assert ran.code == 0, ran
+    assert list(read_config(tmp_path).tables) == ["loans", "rows"]

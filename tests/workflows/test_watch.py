@@ -14,10 +14,10 @@ from hatrack.answering.assistant import Assistant
 from hatrack.answering.request_log import RequestLog
 from hatrack.core.config_watch import Schedule, WatchSettings
 from hatrack.core.project import Project
+from hatrack.core.watch_history import History, Ran
 from hatrack.evaluation.drift.sample import REFERENCE
 from hatrack.registry.store import Registry
 from hatrack.workflows.watch import Watch
-from hatrack.workflows.watch_history import History, Ran
 from projects import copy_of, trained_encoder
 from tiny_training import silent
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
-from hatrack.workflows.watch_history import Ran
+from hatrack.core.watch_history import Ran
 
 __all__ = ["watch_table"]
 

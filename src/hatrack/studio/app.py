@@ -18,6 +18,7 @@ from hatrack.core.errors import HatrackError
 from hatrack.core.project import Project
 from hatrack.studio.guard import HEADERS, Guard
 from hatrack.studio.jobs import Jobs
+from hatrack.studio.searching import Searching
 from hatrack.studio.serving import Serving
 
 __all__ = ["InStudio", "Studio", "create_app", "page"]
@@ -32,23 +33,25 @@ class Studio:
     project: Project
     jobs: Jobs
     serving: Serving
+    searching: Searching
 
     def close(self) -> None:
         """End everything that was started."""
+        self.searching.close()
         self.serving.stop()
         self.jobs.close()
 
 
 def create_app(studio: Studio) -> FastAPI:
     """The ASGI application."""
-    from hatrack.studio import actions, pages
+    from hatrack.studio import actions, keys, knowledge, pages, tables, watching
 
     app = FastAPI(title="Hatrack studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.studio = studio
     app.state.context = SimpleNamespace(draining=False)  # ``api.server.Server`` tells it of the end
     app.add_middleware(Guard)
-    app.include_router(pages.router)
-    app.include_router(actions.router)
+    for part in (pages, actions, knowledge, tables, watching, keys):
+        app.include_router(part.router)
     app.add_exception_handler(HatrackError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     return app

@@ -38,6 +38,7 @@ class Job(BaseModel):
 
     Attributes:
         command: without the program and the project.
+        adapter, back: whose page, or which, comes after it; empty: the first one.
         started, ended: seconds since 1970.
         code: its exit code, negative for a signal; None while it runs, or where nobody saw it end.
     """
@@ -53,6 +54,7 @@ class Job(BaseModel):
     ended: float | None = None
     code: int | None = None
     lost: bool = False
+    back: str = ""
 
     @property
     def state(self) -> State:
@@ -79,7 +81,7 @@ class Jobs:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._asked: set[int] = set()
 
-    def start(self, title: str, command: tuple[str, ...], adapter: str = "") -> Job:
+    def start(self, title: str, command: tuple[str, ...], adapter: str = "", back: str = "") -> Job:
         """Begin a command.
 
         Raises:
@@ -103,7 +105,7 @@ class Jobs:
                     start_new_session=True,  # Ctrl-C in the terminal is the studio's, which then ends its jobs itself
                 )
             self._processes[number] = process
-            job = Job(id=number, title=title, command=command, adapter=adapter, started=time.time(), pid=process.pid)
+            job = Job(id=number, title=title, command=command, adapter=adapter, back=back, started=time.time(), pid=process.pid)
             try:
                 self._keep(job)
             except StorageError:  # what nobody could find again must not work on

@@ -13,7 +13,7 @@ function send(file, form) {
   const bar = document.getElementById("sent");
   return new Promise((done, fail) => {
     const request = new XMLHttpRequest(); // fetch does not say how much was sent
-    request.open("PUT", "/files/" + encodeURIComponent(file.name));
+    request.open("PUT", (form.dataset.put || "/files/") + encodeURIComponent(file.name));
     request.setRequestHeader("HX-Request", "true");
     request.upload.onprogress = (event) => { bar.hidden = false; bar.max = event.total; bar.value = event.loaded; };
     request.onload = () => (request.status === 200 ? done(JSON.parse(request.responseText).file) : fail(request.responseText));
@@ -24,7 +24,7 @@ function send(file, form) {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (form.id !== "begin") return;
+  if (!form.dataset.next) return;
   event.preventDefault();
   const button = form.querySelector("button");
   button.disabled = true;
@@ -43,6 +43,21 @@ document.addEventListener("change", (event) => {
   const name = document.getElementById("name");
   if (event.target.id !== "file" || !name || name.value || !event.target.files.length) return;
   name.value = event.target.files[0].name.replace(/\.[^.]*$/, "").toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|-+$/g, "");
+});
+
+// What renews itself each second keeps its place: where somebody reads, or the end, where somebody follows.
+let places = {};
+document.addEventListener("htmx:beforeSwap", () => {
+  places = {};
+  for (const box of document.querySelectorAll("#live pre")) {
+    places[box.id] = box.scrollTop + box.clientHeight >= box.scrollHeight - 4 ? Infinity : box.scrollTop;
+  }
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const [id, top] of Object.entries(places)) {
+    const box = document.getElementById(id);
+    if (box) box.scrollTop = top === Infinity ? box.scrollHeight : top;
+  }
 });
 
 document.addEventListener("htmx:responseError", (event) => refuse(event.detail.xhr.responseText || "this was refused"));

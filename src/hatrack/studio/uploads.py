@@ -1,4 +1,4 @@
-"""Files that come from the browser: streamed to the project's ``data`` folder, whole or not at all."""
+"""Files that come from the browser: streamed to a folder of the project, whole or not at all."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def safe_name(given: str) -> str:
     return name
 
 
-async def keep(body: AsyncIterator[bytes], root: Path, name: str) -> Path:
-    """Write a body to ``data/NAME``; a file of this name that holds something else is kept, and the new one gets a number.
+async def keep(body: AsyncIterator[bytes], folder: Path, name: str, *, replace: bool = False) -> Path:
+    """Write a body to ``folder/NAME``; if there is one of this name it is replaced, or it stays and the new one gets a number.
 
     Raises:
         DataFileError: it is empty. StorageError: disk full, read-only, or not permitted.
     """
-    target = root / FOLDER / name
+    target = folder / name
     number = 1
-    while target.exists():
+    while target.exists() and not replace:
         number += 1
-        target = root / FOLDER / f"{Path(name).stem}-{number}{Path(name).suffix}"
+        target = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
     size = 0
     with staged_file(target) as stream:
         async for part in body:
             size += len(part)
             stream.write(part)
         if not size:
-            raise DataFileError("this file is empty", given=name, fix="choose the file that holds the examples")
+            raise DataFileError("this file is empty", given=name, fix="choose a file that holds something")
     return target

@@ -12,11 +12,20 @@ from hatrack.core.errors import AdapterNotFound
 from hatrack.core.figures import metric_words, p_words
 from hatrack.core.lineage import EvalReport, Manifest
 from hatrack.core.project import Project
-from hatrack.registry.store import Registry
+from hatrack.registry.store import CHAMPION, Registry
 
-__all__ = ["AdapterView", "Difference", "Proof", "SystemRow", "VersionView", "adapter_view", "adapter_views", "check_page", "config_of"]
-
-_CHAMPION = "champion"
+__all__ = [
+    "AdapterView",
+    "Difference",
+    "Proof",
+    "SystemRow",
+    "VersionView",
+    "adapter_view",
+    "adapter_views",
+    "check_page",
+    "config_of",
+    "version_view",
+]
 
 
 @dataclass(frozen=True)
@@ -134,8 +143,8 @@ def _view(project: Project, registry: Registry, name: str, config: AdapterConfig
         name,
         config.task if config else "",
         _data(config.data) if config else "",
-        tuple(_version(manifest, aliases, registry.report(manifest)) for manifest in versions),
-        aliases.get(_CHAMPION, ""),
+        tuple(version_view(manifest, aliases, registry.report(manifest)) for manifest in versions),
+        aliases.get(CHAMPION, ""),
         check_page(project, name).is_file(),
         (project.runs / f"{name}#compare" / "compare.html").is_file(),
     )
@@ -148,7 +157,8 @@ def _data(data: Any) -> str:
     return ", ".join(map(str, train)) if isinstance(train, list | tuple) else str(train)
 
 
-def _version(manifest: Manifest, aliases: dict[str, str], report: EvalReport | None) -> VersionView:
+def version_view(manifest: Manifest, aliases: dict[str, str], report: EvalReport | None) -> VersionView:
+    """One version of an adapter or of a table, with its proof."""
     proof = _proof(report) if report else None
     gain = report.comparison(report.metric) if report else None
     return VersionView(

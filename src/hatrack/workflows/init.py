@@ -21,7 +21,7 @@ from hatrack.data.readers.base import open_rows
 from hatrack.data.records import RawRow, RowFault
 from hatrack.models.loading import open_base
 
-__all__ = ["add_adapter", "guess_adapter", "write_project"]
+__all__ = ["add_adapter", "guess_adapter", "insert_entry", "write_project"]
 
 _LOOK = 200
 _TEXT = ("text", "sentence", "clause", "question", "message", "body", "content", "description", "input")
@@ -65,25 +65,34 @@ def add_adapter(data: Path, folder: Path, name: str) -> tuple[Path, str]:
     Raises:
         ConfigError: there is no config, it has faults, it has this adapter, or it has comments, which would be lost.
     """
-    target = folder / CONFIG_NAME
     config = read_config(folder)
     _must_be_free(name, config.adapters)
-    text = target.read_text(encoding="utf-8")
     adapter, words = _from_file(data, folder, Project(folder).base_spec(config.base))
-    own = yaml.safe_dump({name: adapter}, sort_keys=False)
+    return insert_entry(folder, "adapters", name, adapter), words
+
+
+def insert_entry(folder: Path, section: str, name: str, entry: dict[str, Any]) -> Path:
+    """Write ``hatrack.yaml`` anew with one more entry below ``section``; returns its path.
+
+    Raises:
+        ConfigError: it has comments, which would be lost, or would have a fault.
+    """
+    target = folder / CONFIG_NAME
+    text = target.read_text(encoding="utf-8")
     if any(line.lstrip().startswith("#") or " #" in line for line in text.split("\n")):
+        own = yaml.safe_dump({name: entry}, sort_keys=False)
         lines = "".join(f"\n    {line}" for line in own.rstrip().split("\n"))
         raise ConfigError(
             "hatrack.yaml has comments, which would be lost if it were written anew",
             given=str(target),
-            fix=f"put this below `adapters:` by hand:{lines}",
+            fix=f"put this below `{section}:` by hand:{lines}",
         )
     raw = yaml.safe_load(text)
-    raw["adapters"] = {**(raw.get("adapters") or {}), name: adapter}
+    raw[section] = {**(raw.get(section) or {}), name: entry}
     changed = yaml.safe_dump(raw, sort_keys=False, allow_unicode=True)
     parse_config(changed)
     write_text(target, changed)
-    return target, words
+    return target
 
 
 def _must_be_free(name: str, taken: Container[str]) -> None:

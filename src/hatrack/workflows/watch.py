@@ -15,13 +15,13 @@ from hatrack.core.errors import ConfigError, HatrackError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import closest
 from hatrack.core.project import Project
+from hatrack.core.watch_history import History, Ran
 from hatrack.training.methods.base import option_model
 from hatrack.workflows.adapt import Workbench, prove
 from hatrack.workflows.alert import send_alert, webhook_address
 from hatrack.workflows.drift import find_drift
 from hatrack.workflows.general import check_general
 from hatrack.workflows.redteam import check_safety
-from hatrack.workflows.watch_history import History, Ran
 
 __all__ = ["Watch"]
 

@@ -18,7 +18,7 @@ def run(
     from hatrack.cli.watched import watch_table
     from hatrack.core.config_file import read_config
     from hatrack.core.project import Project
-    from hatrack.workflows.watch_history import History
+    from hatrack.core.watch_history import History
 
     if history:
         read_config(project)

@@ -24,13 +24,14 @@ def run(
     from hatrack.core.project import Project
     from hatrack.studio.app import Studio, create_app
     from hatrack.studio.jobs import Jobs
+    from hatrack.studio.searching import Searching
     from hatrack.studio.serving import Serving
 
     at = Project(project.absolute())
     with storage_errors(at.root):
         at.root.mkdir(parents=True, exist_ok=True)
     bound = listen("127.0.0.1", port)
-    studio = Studio(at, Jobs(at), Serving(at))
+    studio = Studio(at, Jobs(at), Serving(at), Searching(at))
     bound.listen()
     url = f"http://127.0.0.1:{bound.getsockname()[1]}/"
     typer.echo(f"studio     {url}")
