@@ -24,9 +24,9 @@ FACTS = {
 }
 
 
-@pytest.fixture
-def root(tiny_encoder, tmp_path):
-    root = copy_of(trained_encoder(tiny_encoder), tmp_path)
+@pytest.fixture(scope="module")
+def made(tiny_encoder, tmp_path_factory):
+    root = copy_of(trained_encoder(tiny_encoder), tmp_path_factory.mktemp("pages"))
     path = root / "hatrack.yaml"
     more = {
         "knowledge": {"embedder": "hashing:256", "language": "en", "collections": {"law": {}, "notes": {}}},
@@ -34,6 +34,19 @@ def root(tiny_encoder, tmp_path):
     }
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **more}))
     return root
+
+
+@pytest.fixture
+def root(made, tmp_path):
+    return copy_of(made, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def quiet(made):
+    """A studio in which nothing is ever started."""
+    with opened(made) as at:
+        yield at
+    assert at.studio.jobs.all() == []
 
 
 def job_of(at, answer, state="done"):
@@ -89,17 +102,19 @@ def test_documents_come_in_are_found_with_reasons_and_go(root):
         ("/keys/revoke", {"name": "k"}, "no key called"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_starts_nothing(root, path, values, says):
-    with opened(root) as at:
-        answer = at.post(path, **values)
-        assert answer.status_code in (404, 409)
-        assert says in answer.text
-        assert at.studio.jobs.all() == []
+def test_what_makes_no_sense_is_refused_and_starts_nothing(quiet, path, values, says):
+    answer = quiet.post(path, **values)
+    assert answer.status_code in (404, 409)
+    assert says in answer.text
 
 
-def test_a_question_must_be_one_and_a_document_may_hold_anything(root):
+def test_a_question_must_be_one(quiet):
+    assert quiet.client.get("/knowledge/found", params={"question": "  "}, headers=FROM_PAGE).status_code == 409
+    assert quiet.client.get("/knowledge/found", params={"question": "x" * 3000}, headers=FROM_PAGE).status_code == 422
+
+
+def test_a_document_may_hold_anything(root):
     with opened(root) as at:
-        assert at.client.get("/knowledge/found", params={"question": "  "}, headers=FROM_PAGE).status_code == 409
         send(at, "/knowledge/files/evil.md", "# <img src=x onerror=alert(1)>\n\nclick <b>here</b> now\n")
         job_of(at, at.post("/knowledge/add", file="evil.md", collection="notes"))
         for shown in (at.client.get("/knowledge").text, at.client.get("/knowledge/found", params={"question": "click here now"}).text):
@@ -133,9 +148,6 @@ def test_a_table_is_set_up_trained_explained_and_promoted(tmp_path):
         assert at.client.get("/tables/loans/..%2f..%2fjobs").status_code == 404
         job_of(at, at.post("/tables/loans@1.0.0/promote"))
         assert "roll back" in at.client.get("/tables").text
-        file = send(at, "/files/more.csv", rows)
-        job_of(at, at.post("/tables/begin", file=file, name="more", target=target))
-        job_of(at, at.post("/tables/begin", file=file, name="more", target=target), "refused")
 
 
 def test_reports_schedules_and_history_are_shown(root):

@@ -80,12 +80,13 @@ class ScheduleRow:
 def watch(studio: InStudio) -> Response:
     """Buttons for each adapter, the newest reports, schedules and history."""
     config, history = config_of(studio.project), History(studio.project.watch)
-    names = [name for name, one in config.adapters.items() if one.data is not None] if config else []
+    # what labels with a head writes no text that could be looked at
+    adapters = {name: one.task != "classify" for name, one in config.adapters.items() if one.data is not None} if config else {}
     now = datetime.now(UTC).timestamp()
     return page(
         "watch.html",
         studio,
-        adapters=names,
+        adapters=adapters,
         looks={key: title for key, (title, _) in _LOOKS.items()},
         logs=bool(config and config.watch.log_requests),
         schedules=[ScheduleRow(one, history.due(one, now) <= 0) for one in config.watch.schedules] if config else [],
