@@ -138,7 +138,7 @@ def test_pages_fit_narrow_screens_and_dark_ones_and_the_keyboard_reaches_everyth
             assert (bright[0] < bright[1]) == dark
         page.open(f"{at.url}/adapters/first")
         seen = []
-        for _ in range(14):
+        for _ in range(20):
             page.press("Tab")
             if page.value("document.activeElement == document.body"):
                 break  # behind the last one

@@ -121,14 +121,14 @@ def _views(project: Project) -> list[TableView]:
     views = []
     for name in [*known, *(name for name in stored if name not in known)]:
         entry, aliases = known.get(name), registry.aliases(name) if name in stored else {}
-        versions = tuple(version_view(one, aliases, registry.report(one)) for one in reversed(registry.versions(name)) if name in stored)
+        made = reversed(registry.versions(name)) if name in stored else ()
         views.append(
             TableView(
                 name,
                 entry.target if entry else "",
                 entry.data.train if entry else "",
                 entry.model if entry else "",
-                versions,
+                tuple(version_view(one, aliases, registry.report(one)) for one in made),
                 aliases.get(CHAMPION, ""),
                 tuple(sorted(path.name for path in _pictures(project, name).glob("*.png"))),
             )
