@@ -196,6 +196,6 @@ def test_the_first_error_ends_what_was_not_yet_asked():
             asked.append(row)
         raise ValueError(row)
 
-    with pytest.raises(ValueError, match="0"):
+    with pytest.raises(ValueError, match=r"^\d$"):
         asked_together(ask, list(range(1000)))
-    assert len(asked) < 1000
+    assert len(asked) <= 4, "no more than were under way"

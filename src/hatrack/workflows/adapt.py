@@ -116,7 +116,7 @@ class Workbench:
         manifest = self.registry.resolve(reference)
         return Parent(manifest, self.registry.folder(manifest))
 
-    def make(self, name: str, prepared: Prepared | None) -> Manifest:
+    def make(self, name: str, prepared: Prepared | None = None) -> Manifest:
         """A version by hatrack.yaml: trained here, or, where a hosted model answers, registered, for which no rows are needed."""
         config = self.adapter(name)
         if config.hosted is not None and config.data is None:

@@ -6,11 +6,12 @@ hosted.json    provider, address, model, job: what takes the place of weights
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -104,13 +105,19 @@ def hosted_labels(adapter: HostedAdapter, texts: Sequence[str]) -> list[str | No
 
 def asked_together(ask: Callable[[T], R], rows: Sequence[T]) -> list[R]:
     """``ask`` of every row, a few at a time, in order. The first error ends it; what was not yet asked is not asked."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        waiting = [pool.submit(ask, row) for row in rows]
+    failed = threading.Event()
+
+    def asked(row: T) -> R | None:
+        if failed.is_set():
+            return None  # nobody sees it: the error is raised
         try:
-            return [one.result() for one in waiting]
+            return ask(row)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            failed.set()
             raise
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return [cast(R, answer) for answer in pool.map(asked, rows)]
 
 
 def open_hosted(folder: Path, terms: Callable[[HostedWeights], Terms]) -> HostedAdapter:
