@@ -168,4 +168,4 @@ def test_what_renews_itself_keeps_its_place_and_the_focus(chromium, make_project
         page.value("document.getElementById('out').scrollTop = 1e9; window.old = document.getElementById('live'); 0")
         page.until(renewed)
         assert page.value("(box => box.scrollTop + box.clientHeight >= box.scrollHeight - 4)(document.getElementById('out'))")
-        press(page, "Cancel")
+        at.studio.jobs.cancel(job)

@@ -126,7 +126,8 @@ class Jobs:
         Raises:
             Refusal: there is none of this number.
         """
-        job = self._read(self._folder / f"{number:05}" / "job.json")
+        with self._lock:  # else one that is just being written down as ended could look like one that nobody waits for
+            job = self._read(self._folder / f"{number:05}" / "job.json")
         if job is None:
             raise Refusal(404, "there is no such job", code="not_found", given=str(number), fix="the first page lists them")
         return job
