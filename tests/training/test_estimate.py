@@ -110,20 +110,19 @@ def test_F16_where_no_batch_fits_other_ways_are_named(parts):
 
 
 def test_F16_a_larger_batch_is_not_tried_when_smaller_ones_say_that_it_will_not_fit(parts, monkeypatch):
-    trainee, rows, validation, collate, settings = parts()
-    whole = estimate(trainee, rows, validation, collate, settings).peak
-    tried = []
-    forget_peak()
-    start = used_memory()
-    limited = settings.model_copy(update={"memory_gb": (start + (whole - start) * 0.75) / 1e9})
+    # memory that grows with rows alone: a heap in which earlier tests left room would hide the growth
+    tried, held, row = [], 1e9, 1e7
+    monkeypatch.setattr("hatrack.training.estimate.used_memory", lambda: held)
+    monkeypatch.setattr("hatrack.training.estimate.peak_memory", lambda: held + row * tried[-1])
+    trainee, rows, validation, collate, settings = parts(memory_gb=(held + 24 * row) / 1e9)
 
     def watched(items):
         tried.append(len(items))
         return collate(items)
 
     with pytest.raises(TrainingError):
-        estimate(trainee, rows, validation, watched, limited)
-    assert max(tried) < 32
+        estimate(trainee, rows, validation, watched, settings)
+    assert tried == [1, 4, 16], "from these it follows that 32 will not fit"
 
 
 def test_F16_the_command_refuses_before_the_first_step(make_project, hatrack):
