@@ -68,9 +68,18 @@ class Browser:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
+    def _between_pages(self, script: str) -> Any:
+        """As ``value``; None where the page was just left for another one."""
+        try:
+            return self.value(script)
+        except AssertionError as error:
+            if "navigated or closed" in str(error):
+                return None
+            raise
+
     def until(self, script: str, seconds: float = 20) -> Any:
         end = time.monotonic() + seconds
-        while not (value := self.value(script)):
+        while not (value := self._between_pages(script)):
             assert time.monotonic() < end, f"not in time: {script}\n{self.value('document.body.innerText')}"
             time.sleep(0.03)
         return value
