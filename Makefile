@@ -32,7 +32,7 @@ imports: $(STAMP)/dev
 	$(BIN)/lint-imports
 
 unit: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The notebooks, from top to bottom; what they show is not kept.
 notebooks: $(STAMP)/dev $(STAMP)/models

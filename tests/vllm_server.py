@@ -19,20 +19,29 @@ KEY = "secret"
 
 
 class VllmStandIn:
-    """``requests`` holds every body that came; ``fault`` is answered instead of the next completion."""
+    """``requests`` holds every body that came; ``fault`` is answered instead of the next completion.
 
-    def __init__(self, base: Path) -> None:
+    ``breaks_off_after``: tokens after which a stream ends in its midst; ``die`` ends all of them so, and the server.
+    """
+
+    def __init__(self, base: Path, port: int = 0) -> None:
         self.host = ModelHost(open_base(str(base)))
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.loaded: dict[str, tuple[str, ...]] = {}
         self.most = 0  # adapters that were loaded at the same time
-        self.breaks_off = False  # ends a stream in its midst
+        self.breaks_off_after: int | None = None
+        self.dead = False
         self.fault: tuple[int, dict[str, str], dict[str, Any]] | None = None
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (_Handler,), {"owner": self}))
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def die(self) -> None:
+        self.dead = True
+        self.close()
 
     def close(self) -> None:
         self.server.shutdown()
@@ -88,12 +97,17 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def do_GET(self) -> None:
-        if self.allowed():
+        if self.owner.dead:
+            self.close_connection = True
+        elif self.allowed():
             adapters = [{"id": name, "object": "model", "parent": "base"} for name in self.owner.loaded]
             self.answer(200, {"object": "list", "data": [{"id": "base", "object": "model", "parent": None}, *adapters]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.owner.dead:  # a connection that was kept open
+            self.close_connection = True
+            return None
         if not self.allowed():
             return None
         owner = self.owner
@@ -149,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
             except OSError:
                 return  # nobody listens any more
-            if self.owner.breaks_off:
+            if self.owner.dead or count == self.owner.breaks_off_after:
                 return
             if choice["finish_reason"]:
                 break

@@ -130,10 +130,10 @@ def test_errors_of_the_server_are_ours(serve, server, status, headers, kind, wor
 
 def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(serve, server):
     service = serve()
-    server.breaks_off = True
+    server.breaks_off_after = 1
     error = failure(ask(service, "base", [50, 51]))
     assert isinstance(error, EngineError)
-    server.breaks_off = False
+    server.breaks_off_after = None
     assert isinstance(ask(service, "base", [50]).wait()[1], Finished)
 
 

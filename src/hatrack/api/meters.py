@@ -161,7 +161,11 @@ class _States(Collector):
                 steps.add_metric((name,), engine.statistics.steps)
                 tokens.add_metric((name,), engine.statistics.tokens)
                 busy.add_metric((name,), engine.statistics.busy_seconds)
-        yield from (steps, tokens, busy)
+        servers = GaugeMetricFamily("hatrack_engine_server_up", "1 while a server behind the engine answers.", labels=("server",))
+        if self._service.engine is not None:
+            for url, up in self._service.engine.residence().servers.items():
+                servers.add_metric((url,), float(up))
+        yield from (steps, tokens, busy, servers)
 
 
 def _of(collector: Collector) -> CollectorRegistry:

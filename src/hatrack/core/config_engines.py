@@ -13,6 +13,8 @@ class VllmSettings(Strict):
     """A vLLM server that holds the base; used with `serve.engine: vllm`."""
 
     url: str = Field("http://127.0.0.1:8001", description="Address of the vLLM server, without /v1.")
+    replicas: tuple[str, ...] = Field((), description="Addresses of further servers with the same base; requests are shared out among all.")
+    retry_seconds: float = Field(2.0, gt=0, description="With replicas: how often one that is away is asked whether it is back.")
     model: str | None = Field(None, description="Name under which the server serves the base; the first one it lists when left out.")
     key_env: str = Field("VLLM_API_KEY", description="Environment variable with the server's API key; no key is sent while it is unset.")
     adapters: str | None = Field(

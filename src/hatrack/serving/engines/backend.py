@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -45,6 +45,10 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Leave nothing behind."""
+        ...
+
+    def servers(self) -> Mapping[str, bool]:
+        """Of each server that is watched, by address, whether it answers."""
         ...
 
     def takes(self, folder: Path) -> bool:

@@ -32,13 +32,14 @@ __all__ = ["ENGINES", "EngineParts", "Residence", "ServingEngine", "not_taken"]
 
 @dataclass(frozen=True)
 class Residence:
-    """Where adapters are just now, by digest (F30)."""
+    """Where adapters are just now, by digest (F30); and, by address, whether the servers behind the engine answer."""
 
     resident: Collection[str] = ()
     loading: Collection[str] = ()
     pinned: Collection[str] = ()
     loads: Mapping[str, int] = field(default_factory=dict)
     evictions: Mapping[str, int] = field(default_factory=dict)
+    servers: Mapping[str, bool] = field(default_factory=dict)
 
 
 class ServingEngine(Protocol):

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from hatrack.core.errors import EngineError, RequestError
@@ -108,7 +109,7 @@ class Dispatcher:
         return Counter(answer.request.digest for answer in list(self._running))
 
     def residence(self) -> Residence:
-        return self._places.residence()
+        return replace(self._places.residence(), servers=self._backend.servers())
 
     def _admit(self) -> None:
         """Begin what can begin, fairest first; the caller holds the lock."""

@@ -125,6 +125,9 @@ class _LlamaCpp:
             self._current.close()
             self._current = None
 
+    def servers(self) -> Mapping[str, bool]:
+        return {}  # one in this process
+
     def takes(self, folder: Path) -> bool:
         return is_plain_lora(folder)
 

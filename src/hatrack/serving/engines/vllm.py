@@ -11,17 +11,19 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hatrack.core.digest import sha256_text
-from hatrack.core.errors import AdapterError, EngineError, RequestError
+from hatrack.core.errors import AdapterError, EngineError, HatrackError, RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.models.adapters.plain_lora import is_plain_lora, write_plain_lora
+from hatrack.models.adapters.probe import read_probe
 from hatrack.serving.engines.backend import Step
 from hatrack.serving.engines.base import EngineParts
 from hatrack.serving.engines.dispatch import Dispatcher
+from hatrack.serving.engines.replicas import Replicas
 from hatrack.serving.engines.wire import ServerFailed, ServerLostAdapter, Wire
 from hatrack.serving.request import Request, SamplingParams, TokenChoice
 
@@ -29,6 +31,7 @@ __all__ = ["open_vllm"]
 
 _ROWS = 1024  # the server has its own limit and its own queue
 _SHOWN = 20  # log-probabilities that a server tells unless it was started with a --max-logprobs of its own
+_HEALTH = 5.0  # seconds
 _ID = "token_id:"  # how vLLM writes tokens as ids
 
 
@@ -38,21 +41,26 @@ def open_vllm(parts: EngineParts) -> Dispatcher:
     Raises:
         MissingExtra: httpx is not installed.
     """
-    return Dispatcher(_Vllm(parts), parts)
+    options = parts.serve.vllm
+    servers = [_Vllm(parts, url) for url in (options.url, *options.replicas)]
+    if len(servers) == 1:
+        return Dispatcher(servers[0], parts)
+    return Dispatcher(Replicas(servers, lambda manifest: read_probe(parts.folder(manifest)), options.retry_seconds), parts)
 
 
 class _Vllm:
-    """See ``hatrack.serving.engines.backend.Backend``."""
+    """One server; see ``hatrack.serving.engines.replicas.Replica``."""
 
     name = "vllm"
 
-    def __init__(self, parts: EngineParts) -> None:
+    def __init__(self, parts: EngineParts, url: str) -> None:
+        self.url = url
         self._options = parts.serve.vllm
         self._folder = parts.folder
         self._cache = parts.cache / "vllm"
         self._stop_ids = sorted(parts.renderer.stop_ids)
         key = os.environ.get(self._options.key_env, "")
-        self._wire = Wire("vllm", self._options.url, extra="vllm", timeout=self._options.timeout, key=key)
+        self._wire = Wire("vllm", url, extra="vllm", timeout=self._options.timeout, key=key)
         self._base = ""
         self._names: dict[int, str] = {}  # of a place: what the server calls what lies there
         self._paths: dict[str, str] = {}
@@ -77,6 +85,16 @@ class _Vllm:
             with contextlib.suppress(EngineError, RequestError):  # it may be gone before us
                 self._unload(place)
         self._wire.close()
+
+    def alive(self) -> bool:
+        try:
+            self._wire.get("/health", timeout=_HEALTH)
+        except HatrackError:
+            return False
+        return True
+
+    def servers(self) -> Mapping[str, bool]:
+        return {}  # nobody watches a single one: what fails is told to who asked
 
     def takes(self, folder: Path) -> bool:
         return is_plain_lora(folder)

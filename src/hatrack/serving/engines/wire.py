@@ -10,7 +10,11 @@ from typing import Any
 from hatrack.core.errors import Busy, EngineError, HatrackError, RequestError
 from hatrack.core.extras import require
 
-__all__ = ["ServerFailed", "ServerLostAdapter", "Wire"]
+__all__ = ["ServerAway", "ServerFailed", "ServerLostAdapter", "Wire"]
+
+
+class ServerAway(EngineError):
+    """The server does not answer, or breaks off."""
 
 
 class ServerLostAdapter(EngineError):
@@ -43,14 +47,14 @@ class Wire:
         """Close what is open."""
         self._client.close()
 
-    def get(self, path: str) -> Any:
-        """The JSON at a path.
+    def get(self, path: str, timeout: float | None = None) -> Any:
+        """The JSON at a path, or the text where it is none; ``timeout`` in seconds, where it is another one.
 
         Raises:
             HatrackError: see ``post``.
         """
         with self._reaching():
-            response = self._client.get(path)
+            response = self._client.get(path, timeout=timeout) if timeout else self._client.get(path)
         return self._content(response)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -90,7 +94,7 @@ class Wire:
         try:
             yield
         except self._httpx.HTTPError as error:
-            raise EngineError(
+            raise ServerAway(
                 f"the {self._name} server does not answer",
                 given=f"{self._url}: {error or type(error).__name__}",
                 fix=f"start it, or correct serve.{self._name} in hatrack.yaml",
