@@ -35,7 +35,7 @@ class LastN(ChangesParameters):
         four_bit=False,
     )
     options: type[BaseModel] = LastNOptions
-    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-4, "encoder": 5e-4}
+    rates: ClassVar[dict[Kind, float]] = {"causal": 5e-4, "encoder": 5e-4}
 
     def variants(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[dict[str, Variant], dict[str, Any], dict[str, int]]:
         n = cast(LastNOptions, options).n
