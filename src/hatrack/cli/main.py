@@ -156,7 +156,7 @@ def _help() -> str:
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)
     lines = [_HEAD]
     for name, text in COMMANDS.items():
-        lines += textwrap.wrap(text, width, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14)
+        lines += textwrap.wrap(text, width, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16)
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ from hatrack.core.errors import AdapterBroken
 from hatrack.models.adapters.folder import WEIGHTS, read_json
 from hatrack.models.adapters.lora import PREFIX, LoraWeights, read_lora
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
+from hatrack.serving.kernels.halve import halve
 
 __all__ = ["AdapterMemory", "PackedLora", "mixes", "pack_lora"]
 
@@ -61,8 +62,11 @@ class AdapterMemory:
         for layer, target, a, b in packed.pairs:
             self.offset[slot, layer, target] = end
             for matrix in (a, b.T):  # B transposed: one rank after the other, as it is read
-                stored = matrix if row.dtype == np.float32 else _halved(matrix)
-                row[end : end + matrix.size].reshape(matrix.shape)[:] = stored
+                place = row[end : end + matrix.size]
+                if row.dtype == np.float32:
+                    place.reshape(matrix.shape)[:] = matrix
+                else:
+                    halve(matrix.view(np.uint32), place)
                 end += matrix.size
         for layer, target, a, _ in packed.pairs:
             self.rank[slot, layer, target] = len(a)
@@ -100,15 +104,6 @@ def mixes(folder: Path, memory: AdapterMemory) -> bool:
             rows, columns = file.get_slice(key).get_shape()
             floats += rows * columns
     return floats <= memory.arena.shape[1]
-
-
-def _halved(matrix: np.ndarray) -> np.ndarray:
-    """Float32 as the nearest bfloat16, ties to even: its bits as uint16. By numpy, which wakes no threads beside the step."""
-    bits = np.ascontiguousarray(matrix).view(np.uint32)
-    odd = (bits >> 16) & 1
-    odd += 0x7FFF
-    odd += bits
-    return (odd >> 16).astype(np.uint16)
 
 
 def _pack(weights: LoraWeights, places: dict[str, tuple[int, int]], shape: DecoderShape) -> PackedLora:
