@@ -46,6 +46,7 @@ def main() -> None:
         sys.exit(f"there is no data folder {arguments.data}; give it with DATA=FOLDER")
     spec = importlib.util.spec_from_file_location("bench", HERE / arguments.name / "bench.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for what they are in
     spec.loader.exec_module(module)
     chosen: dict[str, str | bool] = {}
     if arguments.part:
