@@ -56,6 +56,7 @@ def project(work: Path) -> tuple[Path, Path, float]:
     """A project of adapters, the folder of its base, and megabytes of an adapter's weights."""
     from adapters import Maker, size_of
 
+    (work / "made").mkdir(exist_ok=True)
     maker = Maker(work / "made")
     root = maker.project(work / "project", ADAPTERS, ADAPTERS)
     return root, maker.files.folder, size_of(maker.weights(0)) / 1e6

@@ -112,7 +112,7 @@ class Front(_Process):
         path = root / "hatrack.yaml"
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         vllm = {"url": urls[0], "replicas": list(urls[1:]), "model": "base", "retry_seconds": 1}
-        config["serve"] = {"engine": "vllm", "slots": 32, "vllm": vllm}
+        config["serve"] = {"engine": "vllm", "slots": 32, "vllm": vllm, "cache": {"enabled": False}}  # each answer is made
         path.write_text(yaml.safe_dump(config), encoding="utf-8")
         self._root, self._urls = root, list(urls)
 
