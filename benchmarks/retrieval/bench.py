@@ -6,6 +6,7 @@
     int8      SciFact with vectors in 8 bits: made anew, and asked of those in full precision
     5k ... 1m p50 and p95 of a search in synthetic vectors, plain and filtered, beside FAISS on the very same vectors
     graph     HNSW on 100,000 vectors: recall against the exact search, and its time
+    volume    peak memory of `hatrack kb add` for a gigabyte of text, and for a tenth of it
     poisoned  how often the base obeys an order that stands in a document, framed and plain
 
 Each part is kept when it is finished; a part that was interrupted goes on where ``hatrack kb add`` would.
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from poisoned import poisoned
 from quality import frtax, fusing, int8, scifact
+from volume import volume
 
 from hatrack.rag.filters import parse_filter
 from hatrack.rag.stores.base import Point, open_store
@@ -36,7 +38,7 @@ SIZE, CLUSTERS, SEED = 384, 200, 17
 FILTERED = {"country": "FR", "year": {"gte": 2015}}  # keeps about one in forty
 QUALITY = ("frtax", "poisoned", "scifact", "fusing", "int8")
 SPEED = {"speed-5k": (5_000, 200), "speed-100k": (100_000, 200), "speed-1m": (1_000_000, 50)}
-PARTS = (*QUALITY, *SPEED, "graph")
+PARTS = (*QUALITY, *SPEED, "graph", "volume")
 
 
 def say(line: str) -> None:
@@ -157,6 +159,7 @@ def run(data: Path, work: Path, part: str | None = None) -> dict[str, float]:
         "int8": lambda: int8(data, work),
         **{name: lambda name=name: speed(work, name.partition("-")[2], *SPEED[name]) for name in SPEED},
         "graph": lambda: graph(work),
+        "volume": lambda: volume(work),
     }
     claims: dict[str, float] = {}
     for name in PARTS if part is None else (part,):
