@@ -258,3 +258,21 @@ def test_memory_does_not_grow_with_the_file(root, monkeypatch):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0] + 1_000_000
+
+
+def test_a_batch_does_not_walk_through_what_is_there_already(root):
+    """What a batch costs must not grow with the collection: no statement of the catalog reads all chunks or documents."""
+    (root / "a.txt").write_text("a stone")
+    statements = []
+    kb = open_kb(root)
+    kb.catalog._db.set_trace_callback(statements.append)
+    Ingest(kb, "main").add(root / "a.txt")
+    kb.catalog._db.set_trace_callback(None)
+    writing = [text for text in statements if "'writing'" in text or "<> 'ready'" in text]
+    assert len(writing) > 3
+    for text in writing:
+        if text.startswith(("UPDATE", "SELECT", "DELETE")):
+            plan = [row[3] for row in kb.catalog._db.execute(f"EXPLAIN QUERY PLAN {text}")]
+            assert not [step for step in plan if step.startswith("SCAN") and "documents_between" not in step], (text, plan)
+            assert not [step for step in plan if "documents_source (collection=?)" in step], (text, plan)
+    kb.close()

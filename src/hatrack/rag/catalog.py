@@ -147,12 +147,15 @@ class Catalog:
     def publish(self, collection: str) -> None:
         """What was being written counts from now on; what it replaces leaves."""
         with transaction(self._db) as db:
+            # state <> 'ready' beside each state = 'writing': by these words the index of the few is found
             db.execute(
                 "UPDATE documents SET state = 'leaving' WHERE state = 'ready' AND collection = ?1 AND source IN "
-                "(SELECT source FROM documents WHERE state = 'writing' AND collection = ?1)",
+                "(SELECT source FROM documents WHERE state <> 'ready' AND state = 'writing' AND collection = ?1)",
                 (collection,),
             )
-            db.execute("UPDATE documents SET state = 'ready' WHERE state = 'writing' AND collection = ?", (collection,))
+            db.execute(
+                "UPDATE documents SET state = 'ready' WHERE state <> 'ready' AND state = 'writing' AND collection = ?", (collection,)
+            )
             self._changed(collection)
 
     def leave(self, collection: str, sources: Collection[str]) -> None:
@@ -164,7 +167,8 @@ class Catalog:
 
     def between(self) -> dict[str, list[str]]:
         """Chunks by collection that do not count: of a killed writer, or replaced."""
-        query = "SELECT collection, id FROM chunks JOIN documents ON document = documents.number WHERE state <> 'ready'"
+        # CROSS: from the few documents to their chunks, and not through all chunks there are
+        query = "SELECT collection, id FROM documents CROSS JOIN chunks ON document = documents.number WHERE state <> 'ready'"
         found: dict[str, list[str]] = {}
         for collection, chunk in self._db.execute(query):
             found.setdefault(collection, []).append(chunk)
