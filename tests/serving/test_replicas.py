@@ -11,18 +11,9 @@ from engine_place import ask, service_of
 from hatrack.api.meters import Meters
 from hatrack.core.errors import AdapterMismatch, Busy, EngineError
 from hatrack.serving.request import Failed, Finished
-from served_adapters import plant, project_of
 from vllm_server import KEY, VllmStandIn
 
 NAMES = ("a", "b", "c")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory, tiny_causal):
-    root = project_of(tmp_path_factory.mktemp("served"), tiny_causal)
-    for seed, name in enumerate(NAMES):
-        plant(root, tiny_causal, name, seed)
-    return root
 
 
 @pytest.fixture
@@ -35,14 +26,14 @@ def pair(tiny_causal):
 
 
 @pytest.fixture
-def serve(root, pair, monkeypatch):
+def serve(three, pair, monkeypatch):
     monkeypatch.setenv("VLLM_API_KEY", KEY)
     running = []
 
     def start(urls=None, **changes):
         first, *more = urls or [server.url for server in pair]
         vllm = {"url": first, "replicas": more, "timeout": 10, "retry_seconds": 0.1}
-        service = service_of(root, {"engine": "vllm", "vllm": vllm}, **changes)
+        service = service_of(three, {"engine": "vllm", "vllm": vllm}, **changes)
         running.append(service)
         return service
 

@@ -11,18 +11,7 @@ from conftest import make_causal
 from engine_place import ask, service_of
 from hatrack.core.errors import AdapterBroken, AdapterError, AdapterMismatch, Busy, EngineError, RequestError
 from hatrack.serving.request import Failed, Finished
-from served_adapters import plant, project_of
 from vllm_server import KEY, VllmStandIn
-
-NAMES = ("a", "b", "c")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory, tiny_causal):
-    root = project_of(tmp_path_factory.mktemp("served"), tiny_causal)
-    for seed, name in enumerate(NAMES):
-        plant(root, tiny_causal, name, seed)
-    return root
 
 
 @pytest.fixture
@@ -33,12 +22,12 @@ def server(tiny_causal):
 
 
 @pytest.fixture
-def serve(root, server, monkeypatch):
+def serve(three, server, monkeypatch):
     monkeypatch.setenv("VLLM_API_KEY", KEY)
     running = []
 
     def start(vllm=(), **changes):
-        service = service_of(root, {"engine": "vllm", "vllm": {"url": server.url, "timeout": 10, **dict(vllm)}}, **changes)
+        service = service_of(three, {"engine": "vllm", "vllm": {"url": server.url, "timeout": 10, **dict(vllm)}}, **changes)
         running.append(service)
         return service
 
@@ -137,16 +126,16 @@ def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(serve, server):
     assert isinstance(ask(service, "base", [50]).wait()[1], Finished)
 
 
-def test_a_server_that_is_away_is_said_at_the_start(root, monkeypatch):
+def test_a_server_that_is_away_is_said_at_the_start(three, monkeypatch):
     with pytest.raises(EngineError, match="does not answer") as refused:
-        service_of(root, {"engine": "vllm", "vllm": {"url": "http://127.0.0.1:9"}})
+        service_of(three, {"engine": "vllm", "vllm": {"url": "http://127.0.0.1:9"}})
     assert "serve.vllm" in refused.value.fix
 
 
-def test_a_wrong_key_is_said_at_the_start(root, server, monkeypatch):
+def test_a_wrong_key_is_said_at_the_start(three, server, monkeypatch):
     monkeypatch.setenv("OTHER", "wrong")
     with pytest.raises(EngineError, match="another key"):
-        service_of(root, {"engine": "vllm", "vllm": {"url": server.url, "key_env": "OTHER"}})
+        service_of(three, {"engine": "vllm", "vllm": {"url": server.url, "key_env": "OTHER"}})
 
 
 def test_a_base_of_another_name_is_said_at_the_start(serve):
@@ -172,10 +161,10 @@ def test_F18_an_adapter_that_does_nothing_there_is_refused_to_all_who_wait_for_i
     assert ask(service, "b", [50, 51]).text(), "the next one tries again"
 
 
-def test_F19_a_server_that_holds_another_base_is_found_out(root, monkeypatch, tmp_path):
+def test_F19_a_server_that_holds_another_base_is_found_out(three, monkeypatch, tmp_path):
     monkeypatch.setenv("VLLM_API_KEY", KEY)
     other = VllmStandIn(make_causal(tmp_path / "other", seed=5))
-    service = service_of(root, {"engine": "vllm", "vllm": {"url": other.url}})
+    service = service_of(three, {"engine": "vllm", "vllm": {"url": other.url}})
     assert isinstance(failure(ask(service, "a", [50, 51])), AdapterMismatch)
     service.stop()
     other.close()
