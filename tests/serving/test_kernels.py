@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from hatrack.serving.kernels.activation import gated
-from hatrack.serving.kernels.adapters import adapt
+from hatrack.serving.kernels.adapters import adapt, pack, packed_size
+from hatrack.serving.kernels.attention import BLOCK, attend, store
 from hatrack.serving.kernels.exponential import exponential
+from hatrack.serving.kernels.halve import halve
 from hatrack.serving.kernels.norm import rescale
 
 
@@ -47,14 +50,21 @@ def test_the_activation_is_silu_times_up():
 
 
 @pytest.mark.parametrize("rank", [1, 3, 4, 6])
-def test_tokens_that_share_an_adapter_are_computed_as_if_alone(rank):
-    """F25, for any rank and any run of neighbours."""
+@pytest.mark.parametrize(("d_in", "widths"), [(24, (10, 14)), (32, (16, 48)), (7, (1, 33))])
+def test_tokens_that_share_an_adapter_are_computed_as_if_alone(rank, d_in, widths):
+    """F25, for any rank, any run of neighbours, and sizes that sixteen numbers at once do not divide."""
     rng = np.random.default_rng(rank)
-    d_in, widths, slots = 24, (10, 14), 3
-    size = rank * (d_in + widths[0]) + rank * (d_in + widths[1])
-    arena = rng.standard_normal((slots, size)).astype(np.float32)
-    offset = np.tile(np.array([[0, rank * (d_in + widths[0])]]), (slots, 1))
-    ranks = np.full((slots, 2), rank, np.int32)
+    sizes = [packed_size(d_in, width, rank) for width in widths]
+    pairs = {
+        (s, n): (rng.standard_normal((rank, d_in)).astype(np.float32), rng.standard_normal((width, rank)).astype(np.float32))
+        for s in (1, 2)
+        for n, width in enumerate(widths)
+    }
+    arena = np.full((3, sum(sizes)), np.nan, np.float32)
+    for s in (1, 2):
+        arena[s] = np.concatenate([pack(*pairs[s, n]) for n in range(2)])
+    offset = np.tile(np.array([[0, sizes[0]]]), (3, 1))
+    ranks = np.full((3, 2), rank, np.int32)
     ranks[0] = 0
     slot = np.array([0, *[1] * 11, 2, 0, *[2] * 3], np.int32)
     x, before = (rng.standard_normal((len(slot), d)).astype(np.float32) for d in (d_in, sum(widths)))
@@ -72,8 +82,56 @@ def test_tokens_that_share_an_adapter_are_computed_as_if_alone(rank):
     for t, s in enumerate(slot):
         expected = before[t].copy()
         for n in range(2 if s else 0):
-            first = offset[s, n]
-            a = arena[s, first : first + rank * d_in].reshape(rank, d_in)
-            b = arena[s, first + rank * d_in : first + rank * (d_in + widths[n])].reshape(rank, widths[n])
-            expected[places[1][n] : places[1][n + 1]] += (a @ x[t]) @ b
+            a, b = pairs[s, n]
+            expected[places[1][n] : places[1][n + 1]] += b @ (a @ x[t])
         np.testing.assert_allclose(together[t], scale[t] * expected + bias, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("head", [12, 64, 80])
+def test_attention_over_scattered_blocks_is_the_softmax_of_what_the_blocks_hold(head, half):
+    """Two sequences whose blocks lie in any order beside blocks full of NaN; the tokens of one step, and each of them alone.
+
+    What lies between two bfloat16 may be rounded either way, since numpy turns keys with other roundings.
+    """
+    rng = np.random.default_rng(head)
+    heads, kv_heads, lengths = 4, 2, (37, 5)
+    table = np.array([[3, 0, 5], [2, 0, 0]], np.int32)
+    bad = 0x7FC0 if half else np.nan
+    keys, values = (np.full((7, kv_heads, BLOCK, head), bad, np.uint16 if half else np.float32) for _ in range(2))
+    angle = rng.uniform(0, 6, (max(lengths), head // 2))
+    cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+    position = np.concatenate([np.arange(n) for n in lengths]).astype(np.int32)
+    row = np.repeat(np.arange(2), lengths).astype(np.int32)
+    qkv = rng.standard_normal((sum(lengths), (heads + 2 * kv_heads) * head)).astype(np.float32)
+    store(qkv, position, row, table, cos, sin, keys, values, heads)
+    out = np.full((sum(lengths), heads * head), np.nan, np.float32)
+    attend(qkv, position, row, table, cos, sin, keys, values, heads, out)
+
+    def turned(x: np.ndarray) -> np.ndarray:
+        low, high = x[..., : head // 2], x[..., head // 2 :]
+        c, s = cos[position][:, None], sin[position][:, None]
+        return np.concatenate([low * c - high * s, high * c + low * s], axis=-1)
+
+    q, k, v = np.split(qkv.reshape(len(qkv), -1, head), [heads, heads + kv_heads], axis=1)
+    q, k = turned(q), turned(k)
+    if half:
+        k, v = (torch.from_numpy(np.ascontiguousarray(x)).bfloat16().float().numpy() for x in (k, v))
+    for t in range(len(qkv)):
+        own = (row == row[t]) & (position <= position[t])
+        for h in range(heads):
+            scores = k[own, h // 2] @ q[t, h] / np.sqrt(head)
+            share = np.exp(scores - scores.max())
+            expected = share @ v[own, h // 2] / share.sum()
+            np.testing.assert_allclose(out[t, h * head : (h + 1) * head], expected, rtol=2e-4, atol=2e-3 if half else 2e-5)
+        alone = np.empty((1, heads * head), np.float32)
+        attend(qkv[t : t + 1], position[t : t + 1], row[t : t + 1], table, cos, sin, keys, values, heads, alone)
+        assert (alone[0] == out[t]).all()
+
+
+def test_lanes_of_a_rows_end_touch_nothing_beside_it():
+    numbers, out = np.arange(40, dtype=np.float32), np.full(60, 7, np.uint16)
+    halve(numbers[:37], out[5:42])
+    assert (out[:5] == 7).all()
+    assert (out[42:] == 7).all()
+    assert (out[5:42] == torch.arange(37.0).bfloat16().view(torch.int16).numpy().view(np.uint16)).all()

@@ -44,4 +44,4 @@ def test_adapters_act_as_what_they_are_held_as(half):
     held_a, held_b = (torch.from_numpy(m).bfloat16().float().numpy() if half else m for m in (a, b))
     np.testing.assert_allclose(y[0], 1 + held_b @ (held_a @ x[0]), rtol=2e-5)
     assert (y[1:] == 1).all(), "the base, and a slot that nobody was written into"
-    assert memory.arena.nbytes == 3 * shape.floats(4) * (2 if half else 4)
+    assert memory.arena.nbytes == 3 * (4 * sum(map(sum, shape.sizes))) * (2 if half else 4)

@@ -32,10 +32,11 @@ def build_engine(
     from hatrack.serving.loader import Loader
     from hatrack.serving.slots import AdapterMemory
 
-    blocks = max(4, int(settings.kv_gb * 1e9) // block_bytes(shape))
-    memory = AdapterMemory(shape, settings.slots, settings.rank, half=settings.precision != "fp32")
+    half = settings.precision != "fp32"
+    blocks = max(4, int(settings.kv_gb * 1e9) // block_bytes(shape, half=half))
+    memory = AdapterMemory(shape, settings.slots, settings.rank, half=half)
     loader = Loader(memory, Residency(settings.slots), folder, exact=settings.precision == "fp32")
     decoder = Decoder(files, shape, settings.precision, settings.context)
-    engine = Engine(decoder, KVBlocks(shape, blocks), loader, settings, renderer.decode, renderer.stop_ids)
+    engine = Engine(decoder, KVBlocks(shape, blocks, half=half), loader, settings, renderer.decode, renderer.stop_ids)
     engine.warm()
     return engine

@@ -219,7 +219,7 @@ class Engine:
 
     def _probe(self, rows: Sequence[Sequence[int]], slot: int) -> torch.Tensor:
         """Logits after each row, in blocks of their own: the shared ones may all be taken."""
-        kv = KVBlocks(self._decoder.shape, sum(blocks_for(len(ids)) for ids in rows))
+        kv = KVBlocks(self._decoder.shape, sum(blocks_for(len(ids)) for ids in rows), half=self._kv.half)
         chains = [kv.open("", "", ids, len(ids)) for ids in rows]
         parts = [_Part(ids, 0, len(ids), chain.blocks, slot) for ids, chain in zip(rows, chains, strict=True) if chain]
         return self._decoder.step(_tokens(parts), kv, self.loader.memory)

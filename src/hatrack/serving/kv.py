@@ -19,9 +19,9 @@ from hatrack.serving.kernels.attention import BLOCK
 __all__ = ["Chain", "KVBlocks", "block_bytes", "blocks_for"]
 
 
-def block_bytes(shape: DecoderShape) -> int:
-    """Memory of one block, all layers together."""
-    return 2 * 4 * shape.layers * shape.kv_heads * BLOCK * shape.head
+def block_bytes(shape: DecoderShape, *, half: bool = False) -> int:
+    """Memory of one block, all layers together; ``half``: in bfloat16."""
+    return 2 * (2 if half else 4) * shape.layers * shape.kv_heads * BLOCK * shape.head
 
 
 def blocks_for(tokens: int) -> int:
@@ -49,13 +49,14 @@ class KVBlocks:
     """All blocks of one base. Owned by the engine's thread.
 
     Attributes:
-        keys, values: ``[layers, blocks, kv_heads, BLOCK, head]``; a page of memory is taken when it is first written.
+        keys, values: ``[layers, blocks, kv_heads, BLOCK, head]``, float32, or with ``half`` uint16 with the bits of bfloat16; a
+            page of memory is taken when it is first written.
     """
 
-    def __init__(self, shape: DecoderShape, blocks: int) -> None:
-        size = (shape.layers, blocks, shape.kv_heads, BLOCK, shape.head)
-        self.keys = np.zeros(size, np.float32)
-        self.values = np.zeros(size, np.float32)
+    def __init__(self, shape: DecoderShape, blocks: int, *, half: bool = False) -> None:
+        size, kind = (shape.layers, blocks, shape.kv_heads, BLOCK, shape.head), np.uint16 if half else np.float32
+        self.half = half
+        self.keys, self.values = np.zeros(size, kind), np.zeros(size, kind)
         self.blocks = blocks
         self.hits = self.misses = 0  # tokens
         self._free = list(range(blocks - 1, -1, -1))

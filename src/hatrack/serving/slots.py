@@ -7,6 +7,7 @@ sixteen tokens of as many adapters read more than the whole base, and memory is 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hatrack.core.errors import AdapterBroken
 from hatrack.models.adapters.folder import WEIGHTS, read_json
 from hatrack.models.adapters.lora import PREFIX, LoraWeights, read_lora
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
+from hatrack.serving.kernels.adapters import pack, packed_size
 from hatrack.serving.kernels.halve import halve
 
 __all__ = ["AdapterMemory", "PackedLora", "mixes", "pack_lora"]
@@ -33,8 +35,8 @@ class PackedLora:
 
     @property
     def floats(self) -> int:
-        """Numbers in all matrices."""
-        return sum(a.size + b.size for _, _, a, b in self.pairs)
+        """Numbers in all matrices, as they lie in the arena."""
+        return sum(packed_size(a.shape[1], len(b), len(a)) for _, _, a, b in self.pairs)
 
 
 class AdapterMemory:
@@ -47,7 +49,7 @@ class AdapterMemory:
 
     def __init__(self, shape: DecoderShape, slots: int, rank: int, *, half: bool = False) -> None:
         self.shape = shape
-        self.arena = np.zeros((slots + 1, max(1, shape.floats(rank))), np.uint16 if half else np.float32)
+        self.arena = np.zeros((slots + 1, _room(shape, rank)), np.uint16 if half else np.float32)
         self.offset = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int64)
         self.rank = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int32)
 
@@ -61,13 +63,13 @@ class AdapterMemory:
         row, end = self.arena[slot], 0
         for layer, target, a, b in packed.pairs:
             self.offset[slot, layer, target] = end
-            for matrix in (a, b.T):  # B transposed: one rank after the other, as it is read
-                place = row[end : end + matrix.size]
-                if row.dtype == np.float32:
-                    place.reshape(matrix.shape)[:] = matrix
-                else:
-                    halve(matrix.view(np.uint32), place)
-                end += matrix.size
+            numbers = pack(a, b)
+            place = row[end : end + numbers.size]
+            if row.dtype == np.float32:
+                place[:] = numbers
+            else:
+                halve(numbers, place)
+            end += numbers.size
         for layer, target, a, _ in packed.pairs:
             self.rank[slot, layer, target] = len(a)
 
@@ -95,15 +97,20 @@ def mixes(folder: Path, memory: AdapterMemory) -> bool:
 
     if read_json(folder).get("peft_type") != "LORA":
         return False
-    floats = 0
+    found: dict[str, dict[str, list[int]]] = defaultdict(dict)
     with safe_open(str(folder / WEIGHTS), framework="np") as file:
         for key in file.keys():  # noqa: SIM118  # not a dict
             path, _, part = key.removeprefix(PREFIX).rpartition(".lora_")
             if part not in ("A.weight", "B.weight") or not path.endswith(TARGETS):
                 return False
-            rows, columns = file.get_slice(key).get_shape()
-            floats += rows * columns
-    return floats <= memory.arena.shape[1]
+            found[path][part] = file.get_slice(key).get_shape()
+    pairs = [(pair["A.weight"], pair["B.weight"]) for pair in found.values() if len(pair) == 2]  # half a pair is refused when it is read
+    return bool(sum(packed_size(a[1], b[0], a[0]) for a, b in pairs) <= memory.arena.shape[1])
+
+
+def _room(shape: DecoderShape, rank: int) -> int:
+    """Numbers of an adapter of ``rank`` on every target of every layer; at least one."""
+    return max(1, shape.layers * int(sum(packed_size(d_in, d_out, rank) for d_in, d_out in shape.sizes)))
 
 
 def _pack(weights: LoraWeights, places: dict[str, tuple[int, int]], shape: DecoderShape) -> PackedLora:

@@ -43,10 +43,6 @@ class DecoderShape:
         w, i = self.width, self.inner
         return ((w, q), (w, kv), (w, kv), (q, w), (w, i), (w, i), (i, w))
 
-    def floats(self, rank: int) -> int:
-        """Numbers in an adapter of ``rank`` on every target of every layer."""
-        return self.layers * rank * sum(d_in + d_out for d_in, d_out in self.sizes)
-
 
 def read_shape(config: Mapping[str, Any]) -> DecoderShape | None:
     """The shape of a model whose every detail the kernels compute; None for any other, which runs its own modules."""

@@ -14,7 +14,7 @@ from typing import Any
 from hatrack.core.extras import require
 from hatrack.core.project import cache_home
 
-__all__ = ["compiled", "overloaded", "prange"]
+__all__ = ["compiled", "prange"]
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
 os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
@@ -27,11 +27,3 @@ prange: Any = _numba.prange
 def compiled(*, parallel: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A loop over numpy arrays as machine code; ``parallel`` shares its ``prange`` among the threads."""
     return _numba.njit(parallel=parallel, fastmath=_FAST, cache=True)  # type: ignore[no-any-return]  # numba is untyped
-
-
-def overloaded(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """What compiled code runs for ``function``: the decorated one is given types and returns the code for them."""
-    from numba.extending import overload
-
-    found: Callable[[Callable[..., Any]], Callable[..., Any]] = overload(function, inline="always")
-    return found

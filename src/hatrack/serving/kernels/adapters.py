@@ -1,33 +1,43 @@
 """Every token's own low-rank adapter on top of the base's linear layers, as in S-LoRA and Punica (2023).
 
-An adapter lies in one row of an arena, packed: for each layer and target its ``A`` ``[rank, d_in]`` and then its scaled
-``B`` transposed, ``[rank, d_out]``. Rank 0 is no adapter, which is all that slot 0, the base, consists of (F33). Numbers
-are float32, or bfloat16, which is the upper half of a float32; sums are in float32 either way.
+An adapter lies in one row of an arena, in the order in which it is read, so that memory is one stream: for each layer and
+target, four ranks at a time, the rows of ``A`` and then those of ``B`` transposed, sixteen numbers of each of the four in turn.
+What is missing of four ranks or sixteen numbers is zeros. Rank 0 is no adapter, which is all that slot 0, the base, consists
+of (F33). Numbers are float32, or bfloat16, which is the upper half of a float32; sums are in float32 either way.
 
 Neighbours with the same adapter, as a prompt's tokens are, are computed in small groups, for which a matrix is fetched
-once. A token's own sums are the same in any group.
+once. A token's own sums are the same in any group, since their order is written down (``lanes``).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from hatrack.serving.kernels import compiled, overloaded, prange
+from hatrack.serving.kernels import compiled, prange
+from hatrack.serving.kernels.lanes import LANES, load, load_few, multiply_add, none, put, put_few, spread, total
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "pack", "packed_size"]
 
 _TOGETHER = 8  # tokens that share a matrix while it lies in the nearest cache
+_RANKS = 4  # that are computed at once: what a token brings and takes is fetched once for all of them
 
 
-def _wide(number: np.float32 | np.uint16) -> np.float32:
-    raise NotImplementedError("compiled code only")
+@compiled(parallel=False)
+def packed_size(d_in: int, d_out: int, rank: int) -> int:
+    """Numbers that a pair of matrices takes in the arena."""
+    return (rank + _RANKS - 1) // _RANKS * _RANKS * ((d_in + LANES - 1) // LANES + (d_out + LANES - 1) // LANES) * LANES
 
 
-@overloaded(_wide)
-def _(number):  # type: ignore[no-untyped-def]  # called with Numba's types
-    if str(number) == "uint16":
-        return lambda number: np.uint32(np.uint32(number) << np.uint32(16)).view(np.float32)
-    return lambda number: number
+def pack(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``A [rank, d_in]`` and ``B [d_out, rank]``, float32, as they lie in the arena: ``[packed_size]``."""
+    fours = -(-len(a) // _RANKS)
+    parts = []
+    for matrix in (a, b.T):
+        sixteens = -(-matrix.shape[1] // LANES)
+        whole = np.zeros((fours * _RANKS, sixteens * LANES), np.float32)
+        whole[: matrix.shape[0], : matrix.shape[1]] = matrix
+        parts.append(whole.reshape(fours, _RANKS, sixteens, LANES).swapaxes(1, 2).reshape(fours, -1))
+    return np.concatenate(parts, axis=1).reshape(-1)
 
 
 @compiled(parallel=True)
@@ -61,49 +71,88 @@ def adapt(
             s = slot[t]
             for n in range(target.shape[0]):
                 if rank[s, target[n]] > 0:
-                    _add(x[t:end], y[t:end], start[n], start[n + 1], arena[s, offset[s, target[n]] :], rank[s, target[n]])
+                    _add(x[t:end], y[t:end], start[n], start[n + 1], arena[s], offset[s, target[n]], rank[s, target[n]])
             _finish(y[t:end], scale[t:end], bias)
 
 
 @compiled(parallel=False)
-def _add(x: np.ndarray, y: np.ndarray, first: int, end: int, packed: np.ndarray, rank: int) -> None:
-    """Columns ``first`` to ``end`` of ``y += B A x`` for tokens of one adapter; ``packed``: ``A``, and ``B`` behind it.
+def _add(x: np.ndarray, y: np.ndarray, first: int, end: int, packed: np.ndarray, place: int, rank: int) -> None:
+    """Columns ``first`` to ``end`` of ``y += B A x`` for tokens of one adapter; ``place``: where ``pack`` put the matrices.
 
-    Four ranks at a time, so that what a token brings and takes is fetched once for four; missing ranks are zeros.
+    Two tokens at a time, so that a matrix is fetched once for both.
     """
-    tokens, d_in = x.shape
-    width = end - first
-    behind = packed[rank * d_in :]
-    rows, columns = np.empty((4, d_in), np.float32), np.empty((4, width), np.float32)
-    for j in range(0, rank, 4):
-        _widen(packed, j, rank, rows)
-        _widen(behind, j, rank, columns)
-        a0, a1, a2, a3 = rows[0], rows[1], rows[2], rows[3]
-        b0, b1, b2, b3 = columns[0], columns[1], columns[2], columns[3]
-        for t in range(tokens):
-            given, out = x[t], y[t][first:end]
-            v0 = v1 = v2 = v3 = np.float32(0)
-            for k in range(d_in):
-                v0 += given[k] * a0[k]
-                v1 += given[k] * a1[k]
-                v2 += given[k] * a2[k]
-                v3 += given[k] * a3[k]
-            for k in range(width):
-                out[k] += (v0 * b0[k] + v1 * b1[k]) + (v2 * b2[k] + v3 * b3[k])
+    tokens, width = x.shape[0], end - first
+    step = packed_size(x.shape[1], width, 1)
+    for _ in range(0, rank, _RANKS):
+        for t in range(0, tokens - 1, 2):
+            _two_tokens(x[t], x[t + 1], y[t], y[t + 1], first, width, packed, place)
+        if tokens % 2:
+            _one_token(x[tokens - 1], y[tokens - 1], first, width, packed, place)
+        place += step
 
 
 @compiled(parallel=False)
-def _widen(packed: np.ndarray, first: int, rank: int, out: np.ndarray) -> None:
-    """Rows ``first`` to ``first + 3`` of a packed matrix of ``rank`` rows, as float32."""
-    width = out.shape[1]
-    for i in range(4):
-        row = out[i]
-        if first + i < rank:
-            held = packed[(first + i) * width : (first + i + 1) * width]
-            for k in range(width):
-                row[k] = _wide(held[k])
+def _one_token(x: np.ndarray, y: np.ndarray, first: int, width: int, packed: np.ndarray, place: int) -> None:
+    """Four ranks."""
+    d, few = x.shape[0], x.shape[0] % LANES
+    v0, v1, v2, v3 = none(), none(), none(), none()
+    for k in range(0, d, LANES):
+        given = load(x, k) if k + LANES <= d else load_few(x, k, few)
+        v0 = multiply_add(given, load(packed, place), v0)
+        v1 = multiply_add(given, load(packed, place + LANES), v1)
+        v2 = multiply_add(given, load(packed, place + 2 * LANES), v2)
+        v3 = multiply_add(given, load(packed, place + 3 * LANES), v3)
+        place += _RANKS * LANES
+    v0, v1, v2, v3 = spread(total(v0)), spread(total(v1)), spread(total(v2)), spread(total(v3))
+    few = width % LANES
+    for k in range(first, first + width, LANES):
+        whole = k + LANES <= first + width
+        out = multiply_add(v0, load(packed, place), load(y, k) if whole else load_few(y, k, few))
+        out = multiply_add(v1, load(packed, place + LANES), out)
+        out = multiply_add(v2, load(packed, place + 2 * LANES), out)
+        out = multiply_add(v3, load(packed, place + 3 * LANES), out)
+        if whole:
+            put(y, k, out)
         else:
-            row[:] = np.float32(0)
+            put_few(y, k, out, few)
+        place += _RANKS * LANES
+
+
+@compiled(parallel=False)
+def _two_tokens(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray, first: int, width: int, packed: np.ndarray, place: int) -> None:
+    """The same sums in the same order for ``x`` into ``y`` and for ``z`` into ``w``."""
+    d, few = x.shape[0], x.shape[0] % LANES
+    v0, v1, v2, v3 = none(), none(), none(), none()
+    u0, u1, u2, u3 = none(), none(), none(), none()
+    for k in range(0, d, LANES):
+        whole = k + LANES <= d
+        given, other = load(x, k) if whole else load_few(x, k, few), load(z, k) if whole else load_few(z, k, few)
+        m0, m1 = load(packed, place), load(packed, place + LANES)
+        m2, m3 = load(packed, place + 2 * LANES), load(packed, place + 3 * LANES)
+        v0, u0 = multiply_add(given, m0, v0), multiply_add(other, m0, u0)
+        v1, u1 = multiply_add(given, m1, v1), multiply_add(other, m1, u1)
+        v2, u2 = multiply_add(given, m2, v2), multiply_add(other, m2, u2)
+        v3, u3 = multiply_add(given, m3, v3), multiply_add(other, m3, u3)
+        place += _RANKS * LANES
+    v0, v1, v2, v3 = spread(total(v0)), spread(total(v1)), spread(total(v2)), spread(total(v3))
+    u0, u1, u2, u3 = spread(total(u0)), spread(total(u1)), spread(total(u2)), spread(total(u3))
+    few = width % LANES
+    for k in range(first, first + width, LANES):
+        whole = k + LANES <= first + width
+        out, beside = load(y, k) if whole else load_few(y, k, few), load(w, k) if whole else load_few(w, k, few)
+        m0, m1 = load(packed, place), load(packed, place + LANES)
+        m2, m3 = load(packed, place + 2 * LANES), load(packed, place + 3 * LANES)
+        out, beside = multiply_add(v0, m0, out), multiply_add(u0, m0, beside)
+        out, beside = multiply_add(v1, m1, out), multiply_add(u1, m1, beside)
+        out, beside = multiply_add(v2, m2, out), multiply_add(u2, m2, beside)
+        out, beside = multiply_add(v3, m3, out), multiply_add(u3, m3, beside)
+        if whole:
+            put(y, k, out)
+            put(w, k, beside)
+        else:
+            put_few(y, k, out, few)
+            put_few(w, k, beside, few)
+        place += _RANKS * LANES
 
 
 @compiled(parallel=False)

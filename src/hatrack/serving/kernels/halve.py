@@ -1,25 +1,20 @@
-"""Float32 as bfloat16: its upper half, rounded to the nearest, ties to even. One pass, in the thread that calls it."""
+"""Float32 as bfloat16: its upper half, rounded to the nearest, ties to even. In the thread that calls it."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from hatrack.serving.kernels import compiled
+from hatrack.serving.kernels.lanes import LANES, load, load_few, put, put_few
 
 __all__ = ["halve"]
 
 
 @compiled(parallel=False)
-def halve(bits: np.ndarray, out: np.ndarray) -> None:
-    """Write a matrix, row after row, as the bits of bfloat16.
-
-    Args:
-        bits: ``[rows, columns]``, those of float32 as uint32, in any order in memory.
-        out: ``[rows * columns]``, uint16.
-    """
-    n = 0
-    for i in range(bits.shape[0]):
-        for j in range(bits.shape[1]):
-            odd = (bits[i, j] >> np.uint32(16)) & np.uint32(1)
-            out[n] = np.uint16((bits[i, j] + np.uint32(0x7FFF) + odd) >> np.uint32(16))
-            n += 1
+def halve(numbers: np.ndarray, out: np.ndarray) -> None:
+    """Write ``numbers``, ``[n]`` float32, into ``out``, ``[n]`` uint16, as the bits of bfloat16."""
+    few = numbers.shape[0] % LANES
+    for i in range(0, numbers.shape[0] - few, LANES):
+        put(out, i, load(numbers, i))
+    if few:
+        put_few(out, numbers.shape[0] - few, load_few(numbers, numbers.shape[0] - few, few), few)
