@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: quickstart test lint types imports unit notebooks errors docs dist bench clean
+.PHONY: quickstart test lint types imports unit notebooks errors docs dist audit bench clean
 
 quickstart: $(STAMP)/base $(STAMP)/models
 	$(BIN)/hatrack quickstart
@@ -52,6 +52,11 @@ dist: $(STAMP)/dev
 	$(BIN)/hatchling build -d dist
 	$(BIN)/cyclonedx-py environment $(VENV) --pyproject pyproject.toml --output-reproducible -o dist/hatrack.cdx.json
 
+# Known faults of every package that was tested, asked of the index. A package it says nothing of is a failure (--strict), not a pass.
+audit: $(STAMP)/audit
+	$(PIP) freeze --exclude-editable | sed 's/+cpu$$//' > $(STAMP)/audit.txt
+	$(STAMP)/audit-env/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(STAMP)/audit.txt
+
 # make bench NAME=domains [DATA=../shared/data] [PART=one part of it, where it has several]
 DATA ?= ../shared/data
 bench: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
@@ -69,6 +74,11 @@ $(STAMP)/base: $(STAMP)/venv pyproject.toml constraints.txt
 
 $(STAMP)/dev: $(STAMP)/base
 	$(PIP) install -c constraints.txt -e ".[quickstart,dev]"
+	@touch $@
+
+$(STAMP)/audit: $(STAMP)/dev
+	$(PYTHON) -m venv $(STAMP)/audit-env
+	$(STAMP)/audit-env/bin/pip --disable-pip-version-check -q install pip-audit
 	@touch $@
 
 $(STAMP)/models: $(STAMP)/venv models.txt

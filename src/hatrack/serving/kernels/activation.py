@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hatrack.serving.kernels import compiled, prange
-from hatrack.serving.kernels.exponential import exponential
+from hatrack.serving.kernels.exponential import exponential_of
+from hatrack.serving.kernels.lanes import LANES, divide, load, load_few, multiply_add, none, put, put_few, spread
 from hatrack.serving.kernels.norm import rescale
 
 __all__ = ["gated"]
@@ -18,14 +19,20 @@ def gated(gate_up: np.ndarray, out: np.ndarray, scale: np.ndarray, scaled: bool)
     Args:
         scale: ``[tokens]``, receives what each row of ``out`` must be multiplied by (1 where not ``scaled``).
     """
-    d = out.shape[1]
+    d, few = out.shape[1], out.shape[1] % LANES
     for t in prange(out.shape[0]):
-        gate, up, row = gate_up[t, :d], gate_up[t, d:], out[t]
-        for k in range(d):
-            row[k] = -gate[k]
-        exponential(row, row)
-        for k in range(d):
-            row[k] = gate[k] / (np.float32(1) + row[k]) * up[k]
+        both, row = gate_up[t], out[t]
+        for k in range(0, d - few, LANES):
+            put(row, k, _swiglu(load(both, k), load(both, d + k)))
+        if few:
+            k = d - few
+            put_few(row, k, _swiglu(load_few(both, k, few), load_few(both, d + k, few)), few)
         scale[t] = np.float32(1)
         if scaled:
             scale[t] = rescale(row)
+
+
+@compiled(parallel=False)
+def _swiglu(gate, up):  # type: ignore[no-untyped-def]  # lanes are types of compiled code only
+    beside = multiply_add(exponential_of(multiply_add(gate, spread(np.float32(-1)), none())), spread(np.float32(1)), spread(np.float32(1)))
+    return multiply_add(divide(gate, beside), up, none())

@@ -10,23 +10,50 @@ from __future__ import annotations
 import numpy as np
 
 from hatrack.serving.kernels import compiled
+from hatrack.serving.kernels.lanes import (
+    LANES,
+    floor,
+    load,
+    load_few,
+    multiply_add,
+    none,
+    power_of_two,
+    put,
+    put_few,
+    spread,
+    within,
+)
 
-__all__ = ["exponential"]
+__all__ = ["exponential", "exponential_of"]
 
 _LOG2_E = np.float32(1.4426950408889634)
 _C1, _C2, _C3 = np.float32(0.6931471805599453), np.float32(0.2402265069591007), np.float32(0.05550410866482158)
 _C4, _C5, _C6 = np.float32(0.009618129107628477), np.float32(0.0013333558146428443), np.float32(0.0001540353039338161)
 _LEAST, _MOST = np.float32(-87.0), np.float32(88.0)  # beyond them a float32 ends
+_HALF, _ONE, _MINUS = np.float32(0.5), np.float32(1), np.float32(-1)
+
+
+@compiled(parallel=False)
+def exponential_of(x):  # type: ignore[no-untyped-def]  # lanes are types of compiled code only
+    """``exp`` of sixteen numbers; those outside [-87, 88] count as the nearer of these."""
+    power = multiply_add(within(x, spread(_LEAST), spread(_MOST)), spread(_LOG2_E), none())
+    whole = floor(multiply_add(power, spread(_ONE), spread(_HALF)))
+    f = multiply_add(whole, spread(_MINUS), power)
+    part = multiply_add(f, spread(_C6), spread(_C5))
+    part = multiply_add(f, part, spread(_C4))
+    part = multiply_add(f, part, spread(_C3))
+    part = multiply_add(f, part, spread(_C2))
+    part = multiply_add(f, part, spread(_C1))
+    part = multiply_add(f, part, spread(_ONE))
+    return multiply_add(part, power_of_two(whole), none())
 
 
 @compiled(parallel=False)
 def exponential(x: np.ndarray, out: np.ndarray) -> None:
-    """``out = exp(x)`` for two rows of float32; numbers outside [-87, 88] count as the nearer of these."""
-    for k in range(x.shape[0]):
-        low = _LEAST if x[k] < _LEAST else x[k]  # so that what is no number stays none
-        power = (_MOST if low > _MOST else low) * _LOG2_E
-        whole = np.floor(power + np.float32(0.5))
-        f = power - whole
-        part = _C3 + f * (_C4 + f * (_C5 + f * _C6))
-        part = np.float32(1) + f * (_C1 + f * (_C2 + f * part))
-        out[k] = part * np.uint32(np.uint32(np.int32(whole) + np.int32(127)) << np.uint32(23)).view(np.float32)
+    """``out = exp(x)`` for two rows of float32."""
+    few = x.shape[0] % LANES
+    for k in range(0, x.shape[0] - few, LANES):
+        put(out, k, exponential_of(load(x, k)))
+    if few:
+        k = x.shape[0] - few
+        put_few(out, k, exponential_of(load_few(x, k, few)), few)

@@ -16,7 +16,21 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["LANES", "load", "load_few", "multiply_add", "none", "put", "put_few", "spread", "total"]
+__all__ = [
+    "LANES",
+    "divide",
+    "floor",
+    "load",
+    "load_few",
+    "multiply_add",
+    "none",
+    "power_of_two",
+    "put",
+    "put_few",
+    "spread",
+    "total",
+    "within",
+]
 
 LANES = 16
 _FLOAT, _INT32 = ir.FloatType(), ir.IntType(32)
@@ -130,6 +144,45 @@ def multiply_add(context: Any, a: Any, b: Any, c: Any) -> Code:
         return builder.call(_intrinsic(builder, "llvm.fma.v16f32", _VECTOR, [_VECTOR] * 3), given)
 
     return _lanes(_lanes, _lanes, _lanes), code
+
+
+@_inlined
+def divide(context: Any, a: Any, b: Any) -> Code:
+    """``a / b`` in each lane."""
+    return _lanes(_lanes, _lanes), lambda _, builder, signature, given: builder.fdiv(*given)
+
+
+@_inlined
+def floor(context: Any, lanes: Any) -> Code:
+    """The whole number below, in each lane."""
+
+    def code(_: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.call(_intrinsic(builder, "llvm.floor.v16f32", _VECTOR, [_VECTOR]), given)
+
+    return _lanes(_lanes), code
+
+
+@_inlined
+def within(context: Any, lanes: Any, least: Any, most: Any) -> Code:
+    """Each lane, or the nearer end where it is outside; what is no number stays none."""
+
+    def code(_: Any, builder: Any, signature: Any, given: Any) -> Any:
+        value, least, most = given
+        value = builder.select(builder.fcmp_ordered("<", value, least), least, value)
+        return builder.select(builder.fcmp_ordered(">", value, most), most, value)
+
+    return _lanes(_lanes, _lanes, _lanes), code
+
+
+@_inlined
+def power_of_two(context: Any, lanes: Any) -> Code:
+    """``2^n`` for whole numbers ``n`` from -126 to 127, written into the exponent of a float."""
+
+    def code(_: Any, builder: Any, signature: Any, given: Any) -> Any:
+        exponent = builder.add(builder.fptosi(given[0], _WHOLE), _all(127))
+        return builder.bitcast(builder.shl(exponent, _all(23)), _VECTOR)
+
+    return _lanes(_lanes), code
 
 
 @_inlined
