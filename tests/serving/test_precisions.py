@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from hatrack.serving.decoder.linear import make_linear
+from hatrack.serving.decoder.linear import Linear8, LinearBytes, LinearMaker
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.adapters import adapt
+from hatrack.serving.kernels.bytes import packed_bytes
+from hatrack.serving.kernels.memory import Room
+from hatrack.serving.kernels.vnni import available
 from hatrack.serving.slots import AdapterMemory, PackedLora
 
 
@@ -18,13 +21,40 @@ def test_the_product_is_right_up_to_what_the_precision_rounds_off(precision, lar
     weight, x = torch.randn(48, 64), torch.randn(5, 64)
     x /= x.abs().amax(1, keepdim=True)  # as 8 bits want it
     exact = (x.double() @ weight.double().T).float()
-    linear = make_linear(weight, precision)
+    linear = LinearMaker(precision, [(64, 48)])(weight)
     found = linear(x)
     assert found.dtype == torch.float32
     error = ((found - exact).norm() / exact.norm()).item()
     assert error < largest
     if precision != "fp32":
         assert error > 1e-4, "it does hold the weights in fewer bits"
+
+
+@pytest.mark.skipif(not available(), reason="this processor does not multiply bytes as one instruction (AVX512-VNNI)")
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 16, 17, 40])
+@pytest.mark.parametrize(("d_in", "d_out"), [(64, 48), (7, 33), (576, 16), (24, 1)])
+def test_our_product_of_bytes_is_that_of_torch_to_the_bit(rows, d_in, d_out):
+    """Inputs at and beside the middle between two steps among them; and each row beside others is what it is alone (F25)."""
+    torch.manual_seed(rows)
+    weight, x = torch.randn(d_out, d_in), torch.rand(rows, d_in) * 2 - 1
+    x[:, ::3] = ((torch.randint(-63, 63, x[:, ::3].shape) + 0.5) / 63) * (1 + 1e-7 * torch.randn(x[:, ::3].shape))
+    weight[0] = 0
+    x[0] *= 0
+    ours, torchs = LinearBytes(weight, Room(packed_bytes(d_in, d_out))), Linear8(weight)
+    found = ours(x)
+    assert torch.equal(found, torchs(x))
+    for row in range(rows):
+        assert torch.equal(ours(x[row : row + 1].clone())[0], found[row])
+
+
+def test_a_room_holds_what_was_put_into_it_side_by_side():
+    room = Room(64 + 128)
+    first, second = room.put(np.full(33, 1, np.uint8)), room.put(np.full(128, 2, np.uint8))
+    assert (first == 1).all()
+    assert (second == 2).all()
+    assert first.ctypes.data % 64 == second.ctypes.data % 64 == 0
+    with pytest.raises(ValueError, match="do not fit"):
+        room.put(np.ones(1, np.uint8))
 
 
 @pytest.mark.parametrize("half", [False, True])

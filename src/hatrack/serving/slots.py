@@ -19,6 +19,7 @@ from hatrack.models.adapters.lora import PREFIX, LoraWeights, read_lora
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.adapters import pack, packed_size
 from hatrack.serving.kernels.halve import halve
+from hatrack.serving.kernels.memory import zeros
 
 __all__ = ["AdapterMemory", "PackedLora", "mixes", "pack_lora"]
 
@@ -36,7 +37,7 @@ class PackedLora:
     @property
     def floats(self) -> int:
         """Numbers in all matrices, as they lie in the arena."""
-        return sum(packed_size(a.shape[1], len(b), len(a)) for _, _, a, b in self.pairs)
+        return sum(int(packed_size(a.shape[1], len(b), len(a))) for _, _, a, b in self.pairs)
 
 
 class AdapterMemory:
@@ -49,13 +50,13 @@ class AdapterMemory:
 
     def __init__(self, shape: DecoderShape, slots: int, rank: int, *, half: bool = False) -> None:
         self.shape = shape
-        self.arena = np.zeros((slots + 1, _room(shape, rank)), np.uint16 if half else np.float32)
+        self.arena = zeros((slots + 1, _room(shape, rank)), np.uint16 if half else np.float32)
         self.offset = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int64)
         self.rank = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int32)
 
     def fits(self, packed: PackedLora) -> bool:
         """Whether a row is long enough for it."""
-        return packed.floats <= self.arena.shape[1]
+        return bool(packed.floats <= self.arena.shape[1])
 
     def write(self, slot: int, packed: PackedLora) -> None:
         """Put an adapter into a row that no running sequence uses."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 __all__ = ["TextStream"]
 
-_WINDOW = 6  # tokens before the new ones that are decoded with them: spaces and joins depend on neighbours
+_WINDOW = 6  # tokens before the new ones that are decoded with them, at least: spaces and joins depend on neighbours
 
 
 class TextStream:
@@ -21,26 +21,28 @@ class TextStream:
         self._stop = [word for word in stop if word]
         self._ids: list[int] = []
         self._start = self._read = 0  # decoded so far: ids[start:read] lies in ``_held`` or is out
+        self._before = ""  # the text of these
         self._held = ""
         self.stopped = False
 
     def token(self, token: int) -> str:
         """One more token; returns the text that is certain now."""
         self._ids.append(token)
-        before = self._decode(self._ids[self._start : self._read])
         now = self._decode(self._ids[self._start :])
-        if now.endswith("\ufffd") or not now.startswith(before):
+        if now.endswith("\ufffd") or not now.startswith(self._before):
             return ""
-        self._held += now[len(before) :]
-        self._start, self._read = max(0, len(self._ids) - _WINDOW), len(self._ids)
+        self._held += now[len(self._before) :]
+        self._before, self._read = now, len(self._ids)
+        if self._read - self._start > 4 * _WINDOW:  # seldom, since it takes one more decoding
+            self._start = self._read - _WINDOW
+            self._before = self._decode(self._ids[self._start :])
         return self._certain()
 
     def end(self) -> str:
         """What was held back, now that nothing follows."""
         if self.stopped:
             return ""
-        rest = self._decode(self._ids[self._start :])[len(self._decode(self._ids[self._start : self._read])) :]
-        self._held += rest
+        self._held += self._decode(self._ids[self._start :])[len(self._before) :]
         text = self._certain()
         return text if self.stopped else text + self._held
 

@@ -9,14 +9,19 @@ their 8 bits, so that processors without VNNI do not overflow and all processors
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
-__all__ = ["Linear", "Linear8", "Linear16", "Linear32", "Precision", "make_linear"]
+from hatrack.serving.kernels.bytes import TOP, multiply, pack_weights, packed_bytes
+from hatrack.serving.kernels.memory import Room
+from hatrack.serving.kernels.vnni import available
+
+__all__ = ["Linear", "Linear8", "Linear16", "Linear32", "LinearBytes", "LinearMaker", "Precision"]
 
 Precision = Literal["int8", "bf16", "fp32"]
-_TOP = 63  # largest magnitude of a quantised input
 
 
 class Linear32:
@@ -46,29 +51,62 @@ class Linear16:
 
 
 class Linear8:
-    """``x W^T`` for rows whose largest magnitude is 1."""
+    """``x W^T`` for rows whose largest magnitude is 1: on any processor, in torch."""
 
     scaled = True
 
     def __init__(self, weight: torch.Tensor) -> None:
         if torch.backends.quantized.engine not in ("fbgemm", "x86", "onednn"):
             torch.backends.quantized.engine = "fbgemm"
-        scale = weight.abs().amax(1).clamp(min=1e-12) / 127
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torch announces the end of quantised tensors; 2.13 has them
-            quantised = torch.quantize_per_channel(weight, scale.double(), torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8)
-            self._packed: Any = torch.ops.quantized.linear_prepack(quantised, None)
+        quantised, _ = _quantise(weight)
+        self._packed: Any = torch.ops.quantized.linear_prepack(quantised, None)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """``[rows, d_in]`` to ``[rows, d_out]``."""
-        out: torch.Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default(x, 1 / _TOP, _TOP + 1, self._packed)
+        out: torch.Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default(x, 1 / TOP, TOP + 1, self._packed)
         return out
 
 
-Linear = Linear32 | Linear16 | Linear8
-_KINDS: dict[Precision, type[Linear]] = {"fp32": Linear32, "bf16": Linear16, "int8": Linear8}
+class LinearBytes:
+    """The same numbers, to the bit, where the processor multiplies bytes (``kernels.vnni``): weights are read as one stream."""
+
+    scaled = True
+
+    def __init__(self, weight: torch.Tensor, room: Room) -> None:
+        quantised, scale = _quantise(weight)
+        self._packed = room.put(pack_weights(quantised.int_repr().numpy()))
+        self._factor = np.float32(1 / TOP) * scale.numpy()
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """``[rows, d_in]`` to ``[rows, d_out]``."""
+        out = np.empty((len(x), len(self._factor)), np.float32)
+        multiply(x.numpy(), self._packed, self._factor, out)
+        return torch.from_numpy(out)
 
 
-def make_linear(weight: torch.Tensor, precision: Precision) -> Linear:
-    """A linear layer that holds ``weight`` ``[d_out, d_in]`` in ``precision``."""
-    return _KINDS[precision](weight)
+def _quantise(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights in 8 bits and the scale of each output, ``[d_out]`` float32."""
+    scale = weight.abs().amax(1).clamp(min=1e-12) / 127
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch announces the end of quantised tensors; 2.13 has them
+        zeros = torch.zeros(len(weight), dtype=torch.long)
+        return torch.quantize_per_channel(weight, scale.double(), zeros, 0, torch.qint8), scale
+
+
+Linear = Linear32 | Linear16 | Linear8 | LinearBytes
+
+
+class LinearMaker:
+    """Makes linear layers in one precision."""
+
+    def __init__(self, precision: Precision, sizes: Sequence[tuple[int, int]]) -> None:
+        """``sizes``: ``(d_in, d_out)`` of all layers that will be made; bytes lie together, in the order in which they are read."""
+        self._precision = precision
+        self._room = Room(sum(packed_bytes(*size) for size in sizes)) if precision == "int8" and available() else None
+
+    def __call__(self, weight: torch.Tensor) -> Linear:
+        """A linear layer that holds ``weight`` ``[d_out, d_in]``."""
+        if self._room is not None:
+            return LinearBytes(weight, self._room)
+        kinds: dict[Precision, type[Linear32 | Linear16 | Linear8]] = {"fp32": Linear32, "bf16": Linear16, "int8": Linear8}
+        return kinds[self._precision](weight)

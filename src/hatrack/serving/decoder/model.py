@@ -17,7 +17,7 @@ from safetensors import safe_open
 
 from hatrack.core.errors import ModelCorrupt
 from hatrack.models.loading import BaseModelFiles
-from hatrack.serving.decoder.linear import Linear, Precision, make_linear
+from hatrack.serving.decoder.linear import Linear, LinearMaker, Precision
 from hatrack.serving.decoder.rotary import rotary_table
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.activation import gated
@@ -84,10 +84,13 @@ class Decoder:
         self._cos, self._sin = rotary_table(files, shape.head, positions)
         weights = _Weights(files)
         self._embedding = weights.array("model.embed_tokens.weight")
-        self._layers = [self._layer(weights, f"model.layers.{i}.", precision) for i in range(shape.layers)]
+        q, k, v, o, gate, up, down = shape.sizes
+        block = [(q[0], q[1] + k[1] + v[1]), o, (gate[0], gate[1] + up[1]), down]
+        make = LinearMaker(precision, [*block * shape.layers, (shape.width, shape.vocabulary)])
+        self._layers = [self._layer(weights, f"model.layers.{i}.", make) for i in range(shape.layers)]
         self._norm = weights.array("model.norm.weight")
         head = weights.get("lm_head.weight") if weights.has("lm_head.weight") else weights.get("model.embed_tokens.weight")
-        self._head = make_linear(head, precision)
+        self._head = make(head)
         self._groups = [self._group(*numbers) for numbers in ((0, 1, 2), (3,), (4, 5), (6,))]
 
     @torch.inference_mode()
@@ -130,19 +133,19 @@ class Decoder:
         add_norm(last, added, self._norm, shape.eps, h, scale, scaled)
         return self._head(torch.from_numpy(h)) * torch.from_numpy(scale)[:, None]
 
-    def _layer(self, weights: _Weights, path: str, precision: Precision) -> _Layer:
+    def _layer(self, weights: _Weights, path: str, make: LinearMaker) -> _Layer:
         q, k, v = (weights.get(path + name + ".weight") for name in TARGETS[:3])
         biases = [path + name + ".bias" for name in TARGETS[:3]]
         bias = np.concatenate([weights.array(name) for name in biases]) if weights.has(biases[0]) else _NO_BIAS
         gate, up = (weights.get(path + name + ".weight") for name in TARGETS[4:6])
         return _Layer(
             norm1=weights.array(path + "input_layernorm.weight"),
-            qkv=make_linear(torch.cat([q, k, v]), precision),
+            qkv=make(torch.cat([q, k, v])),
             qkv_bias=bias,
-            o=make_linear(weights.get(path + TARGETS[3] + ".weight"), precision),
+            o=make(weights.get(path + TARGETS[3] + ".weight")),
             norm2=weights.array(path + "post_attention_layernorm.weight"),
-            gate_up=make_linear(torch.cat([gate, up]), precision),
-            down=make_linear(weights.get(path + TARGETS[6] + ".weight"), precision),
+            gate_up=make(torch.cat([gate, up])),
+            down=make(weights.get(path + TARGETS[6] + ".weight")),
         )
 
     def _group(self, *numbers: int) -> _Group:

@@ -26,7 +26,9 @@ __all__ = [
     "none",
     "power_of_two",
     "put",
+    "put_bytes",
     "put_few",
+    "round_even",
     "spread",
     "total",
     "within",
@@ -160,6 +162,36 @@ def floor(context: Any, lanes: Any) -> Code:
         return builder.call(_intrinsic(builder, "llvm.floor.v16f32", _VECTOR, [_VECTOR]), given)
 
     return _lanes(_lanes), code
+
+
+@_inlined
+def round_even(context: Any, lanes: Any) -> Code:
+    """The nearest whole number, in each lane; the even one of two."""
+
+    def code(_: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.call(_intrinsic(builder, "llvm.roundeven.v16f32", _VECTOR, [_VECTOR]), given)
+
+    return _lanes(_lanes), code
+
+
+@_inlined
+def put_bytes(context: Any, row: Any, first: Any, step: Any, lanes: Any) -> Code | None:
+    """Write whole numbers from -128 to 127 into a row of int8: four from ``first`` on, four a ``step`` behind it, and so on."""
+    if str(getattr(row, "dtype", "")) != "int8":
+        return None
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        array, place, step, lanes = given
+        data = context.make_array(signature.args[0])(context, builder, array).data
+        small = builder.trunc(builder.fptosi(lanes, _WHOLE), ir.VectorType(ir.IntType(8), LANES))
+        fours = builder.bitcast(small, ir.VectorType(_INT32, LANES // 4))
+        for number in range(LANES // 4):
+            at = builder.bitcast(builder.gep(data, [place]), _INT32.as_pointer())
+            builder.store(builder.extract_element(fours, _INT32(number)), at, align=1)
+            place = builder.add(place, step)
+        return context.get_dummy_value()
+
+    return types.void(row, types.intp, types.intp, _lanes), code
 
 
 @_inlined

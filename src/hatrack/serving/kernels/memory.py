@@ -1,0 +1,50 @@
+"""Memory that the kernels read as one stream: from the beginning of a page, in large pages where the system has them.
+
+A page is taken when it is first written. Of pages of 4 kB, a processor loses its place at the end of each; what is read from
+beginning to end at every step, weights and adapters, is read a third faster in pages of 2 MB.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from contextlib import suppress
+from math import prod
+
+import numpy as np
+
+__all__ = ["Room", "zeros"]
+
+_LINE = 64  # bytes that a processor reads at once
+
+
+def zeros(shape: Sequence[int], kind: type[np.generic]) -> np.ndarray:
+    """An array of zeros."""
+    size = max(1, prod(shape) * np.dtype(kind).itemsize)
+    held = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared memory has no large pages
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without large pages has the others
+            held.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(held, kind, prod(shape)).reshape(shape)
+
+
+class Room:
+    """One piece of memory for many arrays, which lie in it in the order in which they were put."""
+
+    def __init__(self, size: int) -> None:
+        """``size`` in bytes, each array rounded up to whole lines of 64."""
+        self._held = zeros([size], np.uint8)
+        self._end = 0
+
+    def put(self, array: np.ndarray) -> np.ndarray:
+        """A copy of ``array``, ``[n]`` uint8, in the room.
+
+        Raises:
+            ValueError: it is full.
+        """
+        place = self._held[self._end : self._end + len(array)]
+        if len(place) < len(array):
+            raise ValueError(f"{len(array)} bytes do not fit into a room of {len(self._held)}, of which {self._end} are taken")
+        place[:] = array
+        self._end += -(-len(array) // _LINE) * _LINE
+        return place
