@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hatrack.core.threads import lent_threads
 from hatrack.models.encoder import embed, pad_right, token_batches
 from hatrack.models.loading import BaseModelFiles, load_module
 
@@ -40,7 +41,7 @@ class TextEmbedder:
         tokenizer: Any = self._files.tokenizer
         rows = tokenizer(list(texts), truncation=True, max_length=_MAX_LENGTH)["input_ids"]
         vectors = np.empty((len(rows), self._module.config.hidden_size), dtype=np.float32)
-        with torch.inference_mode():
+        with torch.inference_mode(), lent_threads():
             for batch in token_batches(rows, _TOKENS):
                 ids, mask = pad_right([rows[i] for i in batch], tokenizer.pad_token_id or 0)
                 vectors[batch] = embed(self._module, ids, mask).numpy()

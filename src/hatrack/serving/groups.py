@@ -18,6 +18,7 @@ import torch
 from hatrack.core.errors import Busy, RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
+from hatrack.core.threads import give_back_threads
 from hatrack.models.causal import prefill
 from hatrack.models.host import ModelHost
 from hatrack.serving.answer import Answer, Constraint
@@ -125,6 +126,8 @@ class GroupEngine:
 
     def _loop(self) -> None:
         while True:
+            if not len(self._line) and not self._calls:
+                give_back_threads()
             with self._work:
                 while self._state == "open" and not len(self._line) and not self._calls:
                     self._work.wait(0.1)

@@ -20,6 +20,7 @@ import torch
 
 from hatrack.core.errors import AdapterError
 from hatrack.core.lineage import Manifest
+from hatrack.core.threads import give_back_threads
 from hatrack.models.adapters.probe import Probe, read_probe
 from hatrack.serving.residency import Residency
 from hatrack.serving.slots import AdapterMemory, pack_lora
@@ -174,6 +175,7 @@ class Loader:
                 probe = read_probe(folder)
         except Exception as failed:  # told to those who wait for it
             error = failed
+        give_back_threads()
         self._done.append(Loaded(manifest.digest, slot, time.monotonic() - begin, probe, error))
         self._signal.set()
 

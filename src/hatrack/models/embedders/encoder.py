@@ -19,6 +19,7 @@ import numpy as np
 
 from hatrack.core.digest import sha256_json
 from hatrack.core.errors import ModelError
+from hatrack.core.threads import lent_threads
 from hatrack.models.embedders.base import EmbedderSpec, Vectors
 from hatrack.models.embedders.tokens import measuring_tokenizer
 from hatrack.models.loading import BaseModelFiles, load_module, open_base
@@ -85,7 +86,7 @@ class EncoderEmbedder:
 
         from hatrack.models.encoder import embed, pad_right, token_batches
 
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), lent_threads():
             tokenizer: Any = self._files.tokenizer
             rows = tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"] if texts else []
             vectors = np.empty((len(rows), self._module.config.hidden_size), dtype=np.float32)

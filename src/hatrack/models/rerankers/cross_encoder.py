@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hatrack.core.errors import ModelError
+from hatrack.core.threads import lent_threads
 from hatrack.models.loading import BaseModelFiles, load_module, open_base
 from hatrack.models.rerankers.base import Relevance
 
@@ -48,7 +49,7 @@ class CrossEncoder:
         from hatrack.models.encoder import token_batches
 
         found = np.empty(len(passages), dtype=np.float32)
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), lent_threads():
             tokenizer: Any = self._files.tokenizer
             pairs = [tokenizer(question, text, truncation=True, max_length=self._longest) for text in passages]
             for batch in token_batches([pair["input_ids"] for pair in pairs], _TOKENS):

@@ -1,0 +1,60 @@
+"""OpenMP's pools, counted as the system counts threads."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from hatrack.core.threads import give_back_threads, lent_threads
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc"),
+    pytest.mark.skipif(torch.get_num_threads() < 2, reason="one core computes without a pool"),
+]
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def _compute() -> None:
+    torch.ones(2_000_000).exp()
+
+
+def test_a_thread_that_computed_gives_its_pool_back():
+    seen = {}
+
+    def work() -> None:
+        give_back_threads()
+        seen["before"] = _threads()
+        _compute()
+        seen["with a pool"] = _threads()
+        give_back_threads()
+        seen["after"] = _threads()
+        with lent_threads():
+            _compute()
+        seen["lent"] = _threads()
+
+    _run(work)
+    assert seen["with a pool"] > seen["before"], "or this test would show nothing"
+    assert seen["after"] == seen["lent"] == seen["before"]
+
+
+def _run(work) -> None:
+    errors = []
+
+    def noted() -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=noted)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
