@@ -1,7 +1,8 @@
-"""Memory that the kernels read as one stream: from the beginning of a page, in large pages where the system has them.
+"""Memory that the kernels read as one stream: from the beginning of a page, and in large pages where that pays.
 
-A page is taken when it is first written. Of pages of 4 kB, a processor loses its place at the end of each; what is read from
-beginning to end at every step, weights and adapters, is read a third faster in pages of 2 MB.
+A page is taken when it is first written. A processor that reads ahead stops at the end of each; the base's weights, read from
+beginning to end at every step, lie in pages of 2 MB where the system has them. These take four times as long to be had, so
+adapters, which are written while others are waiting for an answer, lie in those of 4 kB.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ __all__ = ["Room", "zeros"]
 _LINE = 64  # bytes that a processor reads at once
 
 
-def zeros(shape: Sequence[int], kind: type[np.generic]) -> np.ndarray:
-    """An array of zeros."""
+def zeros(shape: Sequence[int], kind: type[np.generic], *, large: bool = False) -> np.ndarray:
+    """An array of zeros; ``large``: in large pages."""
     size = max(1, prod(shape) * np.dtype(kind).itemsize)
     held = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared memory has no large pages
-    if hasattr(mmap, "MADV_HUGEPAGE"):
+    if large and hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # a kernel without large pages has the others
             held.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(held, kind, prod(shape)).reshape(shape)
@@ -33,7 +34,7 @@ class Room:
 
     def __init__(self, size: int) -> None:
         """``size`` in bytes, each array rounded up to whole lines of 64."""
-        self._held = zeros([size], np.uint8)
+        self._held = zeros([size], np.uint8, large=True)
         self._end = 0
 
     def put(self, array: np.ndarray) -> np.ndarray:
