@@ -10,7 +10,7 @@ from hatrack.serving.decoder.linear import Linear8, LinearBytes, LinearMaker
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.adapters import adapt
 from hatrack.serving.kernels.bytes import packed_bytes
-from hatrack.serving.kernels.memory import Room
+from hatrack.serving.kernels.memory import Room, enlarge, zeros
 from hatrack.serving.kernels.vnni import available
 from hatrack.serving.slots import AdapterMemory, PackedLora
 
@@ -55,6 +55,17 @@ def test_a_room_holds_what_was_put_into_it_side_by_side():
     assert first.ctypes.data % 64 == second.ctypes.data % 64 == 0
     with pytest.raises(ValueError, match="do not fit"):
         room.put(np.ones(1, np.uint8))
+
+
+def test_larger_pages_hold_what_the_smaller_ones_held():
+    """Whatever the system gives: the numbers stay, and those of a neighbour, on the same page, too."""
+    rows = zeros((3, 2_500_000), np.uint16)
+    for number in range(3):
+        rows[number] = number + 1
+        enlarge(rows[number], rows)
+    assert (rows == np.array([[1], [2], [3]])).all()
+    enlarge(rows[1, :10], rows)  # less than a page
+    assert (rows == np.array([[1], [2], [3]])).all()
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -178,6 +178,7 @@ class Loader:
         give_back_threads()
         self._done.append(Loaded(manifest.digest, slot, time.monotonic() - begin, probe, error))
         self._signal.set()
+        self.memory.settle(slot)
 
 
 def _no_room(manifest: Manifest) -> AdapterError:

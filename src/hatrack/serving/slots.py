@@ -19,7 +19,7 @@ from hatrack.models.adapters.lora import PREFIX, LoraWeights, read_lora
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.adapters import pack, packed_size
 from hatrack.serving.kernels.halve import halve
-from hatrack.serving.kernels.memory import zeros
+from hatrack.serving.kernels.memory import enlarge, zeros
 
 __all__ = ["AdapterMemory", "PackedLora", "mixes", "pack_lora"]
 
@@ -53,6 +53,7 @@ class AdapterMemory:
         self.arena = zeros((slots + 1, _room(shape, rank)), np.uint16 if half else np.float32)
         self.offset = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int64)
         self.rank = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int32)
+        self._settled: set[int] = set()
 
     def fits(self, packed: PackedLora) -> bool:
         """Whether a row is long enough for it."""
@@ -73,6 +74,12 @@ class AdapterMemory:
             end += numbers.size
         for layer, target, a, _ in packed.pairs:
             self.rank[slot, layer, target] = len(a)
+
+    def settle(self, slot: int) -> None:
+        """What can wait until the adapter answers: a row that was written for the first time is read faster afterwards."""
+        if slot not in self._settled:
+            self._settled.add(slot)
+            enlarge(self.arena[slot], self.arena)
 
 
 def pack_lora(folder: Path, shape: DecoderShape) -> PackedLora | None:

@@ -1,22 +1,27 @@
 """Memory that the kernels read as one stream: from the beginning of a page, and in large pages where that pays.
 
-A page is taken when it is first written. A processor that reads ahead stops at the end of each; the base's weights, read from
-beginning to end at every step, lie in pages of 2 MB where the system has them. These take four times as long to be had, so
-adapters, which are written while others are waiting for an answer, lie in those of 4 kB.
+A page is taken when it is first written. A processor that reads ahead stops at the end of each; what is read from beginning to
+end at every step is read faster from pages of 2 MB, where the system has them. These take four times as long to be had: the
+base's weights lie in them from the start, an adapter, for which somebody waits, is written into pages of 4 kB, which become
+large ones when it has been written (``enlarge``).
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from math import prod
 
 import numpy as np
 
-__all__ = ["Room", "zeros"]
+__all__ = ["Room", "enlarge", "zeros"]
 
 _LINE = 64  # bytes that a processor reads at once
+_LARGE = 2 << 20
+_COLLAPSE = 25  # MADV_COLLAPSE of Linux 6.1, which Python's mmap does not name
 
 
 def zeros(shape: Sequence[int], kind: type[np.generic], *, large: bool = False) -> np.ndarray:
@@ -27,6 +32,17 @@ def zeros(shape: Sequence[int], kind: type[np.generic], *, large: bool = False) 
         with suppress(OSError):  # a kernel without large pages has the others
             held.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(held, kind, prod(shape)).reshape(shape)
+
+
+def enlarge(part: np.ndarray, whole: np.ndarray) -> None:
+    """Gather the pages below ``part`` of ``whole``, which ``zeros`` made, into large ones; where there are none nothing happens."""
+    if sys.platform != "linux":
+        return
+    first, end = whole.ctypes.data, whole.ctypes.data + whole.nbytes
+    begin = max(part.ctypes.data // _LARGE * _LARGE, -(-first // _LARGE) * _LARGE)
+    until = min(-(-(part.ctypes.data + part.nbytes) // _LARGE) * _LARGE, end // _LARGE * _LARGE)
+    if begin < until:  # refused by older kernels, and where no large page is free: then it stays as it is
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(begin), ctypes.c_size_t(until - begin), _COLLAPSE)
 
 
 class Room:
