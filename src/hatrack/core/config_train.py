@@ -20,6 +20,7 @@ class FastSettings(Strict):
     label_only: Literal["auto", "off"] = Field("auto", description="Compute the output head, and most of the last block, at labels only.")
     packing: Switch = Field("auto", description="Run rows without padding, and what all rows begin with once for each batch.")
     fused: Literal["auto", "off"] = Field("auto", description="Compute a linear layer and its plain LoRA as one operation.")
+    onednn: Literal["auto", "off"] = Field("auto", description="Multiply with frozen weights by oneDNN, not by MKL, on a CPU.")
     cache_gb: float = Field(10, gt=0, description="Most disk for all results that prefix_cache keeps in the project, in gigabytes.")
 
 

@@ -8,20 +8,24 @@ import torch
 from conftest import label_rows
 from hatrack.core.config_train import FastSettings
 from hatrack.training.fast.choose import accelerate
+from hatrack.training.fast.products import available
 from hatrack.training.methods.lora.method import Lora
 from hatrack.training.methods.lora.options import LoraOptions
 from hatrack.training.objectives.base import OBJECTIVES
 from tiny_training import open_pieces
 
-OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off", "fused": "off"}
+OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off", "fused": "off", "onednn": "off"}
 ALONE = [
     {"prefix_cache": "auto"},
     {"packing": "auto"},
     {"packing": "auto", "label_only": "auto"},
     {"label_only": "auto"},
     {"fused": "auto"},
+    {"onednn": "auto"},
+    {"fused": "auto", "onednn": "auto"},
 ]
-ALL = {"prefix_cache": "auto", "packing": "auto", "label_only": "auto", "fused": "auto"}
+ALL = {"prefix_cache": "auto", "packing": "auto", "label_only": "auto", "fused": "auto", "onednn": "auto"}
+PRODUCTS = ", products by oneDNN" if available() else ""
 ROWS = label_rows(40, ("red", "green as the river and the tree", "blue"))
 
 
@@ -86,6 +90,8 @@ def test_loss_and_gradients_are_those_of_the_plain_path(make_project, task, fast
 
 def test_what_is_used_is_said(make_project):
     _, _, found = trainee_of(make_project, "classify-by-text", "it", 1, ALL)
-    assert str(found).startswith("no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only, adapters fused")
+    assert str(found).startswith(
+        "no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only, adapters fused" + PRODUCTS
+    )
     _, _, found = trainee_of(make_project, "classify", "other", 1, ALL)
-    assert str(found).startswith("no padding, 1 of 2 blocks computed once (0 MB on disk), adapters fused")
+    assert str(found).startswith("no padding, 1 of 2 blocks computed once (0 MB on disk), adapters fused" + PRODUCTS)

@@ -24,7 +24,7 @@ def speed_up(trainee, items, home, fingerprint="base", collate=None, **settings)
         trainee.adapted,
         items,
         collate or (lambda rows: Instruct().collate(rows, 0)),
-        FastSettings(**{"packing": "off", "label_only": "off", **settings}),
+        FastSettings(**{"packing": "off", "label_only": "off", "onednn": "off", **settings}),
         home,
         fingerprint,
     )

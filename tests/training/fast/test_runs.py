@@ -11,7 +11,7 @@ from conftest import label_rows
 from hatrack.training.progress import LiveBar
 from tiny_training import open_pieces, silent, train, train_and_register
 
-OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off", "fused": "off"}
+OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off", "fused": "off", "onednn": "off"}
 # 6 steps an epoch, a checkpoint after every third
 RUN = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2, "patience": 9, "base_dropout": "off", "max_length": 128}
 ROWS = label_rows(60, ("red", "green as the river and the tree", "blue"))

@@ -24,6 +24,7 @@ from hatrack.training.fast.blocks import find_blocks
 from hatrack.training.fast.forward import FastForward
 from hatrack.training.fast.hidden import CODE, Rows, build_states, make_room, open_states
 from hatrack.training.fast.low_rank import fuse_low_rank
+from hatrack.training.fast.products import Product, by_onednn, take_products
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 
 __all__ = ["Found", "accelerate"]
@@ -82,7 +83,8 @@ def accelerate(
     fast = FastForward(base, adapted, find_blocks(base))
     trial = _Trial(trainee, fast, _unequal(items), collate)
     with trial:
-        fused = settings.fused != "off" and _fuse(fast, adapted, trial, found)
+        onednn = settings.onednn != "off" and _take_products(adapted, trial, found)
+        fused = settings.fused != "off" and _fuse(fast, adapted, trial, found, by_onednn if onednn else nn.functional.linear)
         if settings.packing != "off":
             fast.packing = True
             fast.packing = trial.exact()
@@ -99,12 +101,25 @@ def accelerate(
                 found.used.append("last block at labels only")
     if fused:
         found.used.append("adapters fused")
+    if onednn:
+        found.used.append("products by oneDNN")
     return found
 
 
-def _fuse(fast: FastForward, adapted: nn.Module, trial: _Trial, found: Found) -> bool:
+def _take_products(adapted: nn.Module, trial: _Trial, found: Found) -> bool:
+    undo = take_products(adapted)
+    if undo is None:
+        return False
+    if not trial.exact():
+        undo()
+        found.left.append("onednn off: not exact for this model")
+        return False
+    return True
+
+
+def _fuse(fast: FastForward, adapted: nn.Module, trial: _Trial, found: Found, product: Product) -> bool:
     # parts of the last block are given less than their neighbours where outputs are wanted at labels only
-    undo = fuse_low_rank(adapted, trial.loss, [fast.blocks.last] if fast.blocks else [])
+    undo = fuse_low_rank(adapted, trial.loss, [fast.blocks.last] if fast.blocks else [], product)
     if undo is None:
         return False
     if not trial.exact():

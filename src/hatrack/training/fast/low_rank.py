@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from hatrack.training.fast.products import Product
+
 __all__ = ["fuse_low_rank"]
 
 
@@ -25,7 +27,8 @@ class _Stack:
     scaled ``B`` transposed, at its place. ``n`` and ``r`` are sums over the layers.
     """
 
-    def __init__(self, layers: Sequence[tuple[Any, str]]) -> None:
+    def __init__(self, layers: Sequence[tuple[Any, str]], product: Product) -> None:
+        self.product = product
         bases = [layer.base_layer for layer, _ in layers]
         self._a = [layer.lora_A[name].weight for layer, name in layers]
         self._b = [layer.lora_B[name].weight for layer, name in layers]
@@ -85,7 +88,7 @@ class _LowRankLinears(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, stack: _Stack, x: torch.Tensor, *weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
         stack.refresh()
-        both = nn.functional.linear(x, stack.upper, stack.bias)
+        both = stack.product(x, stack.upper, stack.bias)
         out, inner = both[:, : stack.n], both[:, stack.n :]
         out.addmm_(inner, stack.lower)
         ctx.stack, ctx.versions = stack, stack.versions
@@ -100,12 +103,14 @@ class _LowRankLinears(torch.autograd.Function):
         both = x.new_empty(len(x), len(stack.upper))
         torch.cat(gradients, dim=1, out=(of_out := both[:, : stack.n]))
         both[:, stack.n :] = of_out @ stack.lower.t()
-        of_x = both @ stack.upper if ctx.needs_input_grad[1] else None
+        of_x = stack.product(both, stack.upper.t(), None) if ctx.needs_input_grad[1] else None
         of_a = torch.split(both[:, stack.n :].t() @ x, stack.ranks)
         return None, of_x, *of_a, *stack.scaled(of_out.t() @ inner)
 
 
-def fuse_low_rank(adapted: nn.Module, run: Callable[[], Any], alone: Collection[nn.Module] = ()) -> Callable[[], None] | None:
+def fuse_low_rank(
+    adapted: nn.Module, run: Callable[[], Any], alone: Collection[nn.Module] = (), product: Product = nn.functional.linear
+) -> Callable[[], None] | None:
     """Let the plain LoRA layers of PEFT in ``adapted`` run as one operation for each input; returns what undoes it.
 
     Plain means one adapter, in full precision, on a linear layer, without dropout, magnitudes or a bias of its own; None
@@ -115,6 +120,7 @@ def fuse_low_rank(adapted: nn.Module, run: Callable[[], Any], alone: Collection[
         adapted: the model with its adapter.
         run: a forward pass of it, which shows what reads the same input.
         alone: modules whose layers are given inputs of their own at times.
+        product: what computes ``x Wᵀ + bias``.
     """
     layers = dict(_plain_layers(adapted))
     single = {layer for module in alone for layer in module.modules()}
@@ -122,7 +128,7 @@ def fuse_low_rank(adapted: nn.Module, run: Callable[[], Any], alone: Collection[
     for group in _same_input(layers, run):
         parts = [[layer] for layer in group] if single & set(group) else [group]
         for part in parts:
-            stack = _Stack([(layer, layers[layer]) for layer in part])
+            stack = _Stack([(layer, layers[layer]) for layer in part], product)
             for number, layer in enumerate(part):
                 layer.forward = _forward(layer, stack, number, layer.forward)
                 fused.append(layer)
