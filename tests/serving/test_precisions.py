@@ -47,6 +47,35 @@ def test_our_product_of_bytes_is_that_of_torch_to_the_bit(rows, d_in, d_out):
         assert torch.equal(ours(x[row : row + 1].clone())[0], found[row])
 
 
+@pytest.mark.skipif(not available(), reason="this processor does not multiply bytes as one instruction (AVX512-VNNI)")
+@pytest.mark.parametrize("tokens", [1, 5, 16, 37])
+def test_the_product_and_the_adapters_at_once_are_what_they_are_one_after_the_other(tokens):
+    """Tokens of the base, of an adapter on one of two targets and of one on both; each alone is what it is beside the others (F25)."""
+    rng = np.random.default_rng(tokens)
+    shape = DecoderShape(layers=1, width=32, heads=2, kv_heads=1, head=16, inner=40, vocabulary=64, eps=1e-5)
+    memory, gate, up = AdapterMemory(shape, 2, 4), TARGETS.index("mlp.gate_proj"), TARGETS.index("mlp.up_proj")
+    pair = lambda: (rng.standard_normal((4, 32)).astype(np.float32), rng.standard_normal((40, 4)).astype(np.float32))  # noqa: E731
+    memory.write(1, PackedLora(((0, up, *pair()),)))
+    memory.write(2, PackedLora(((0, gate, *pair()), (0, up, *pair()))))
+    linear = LinearBytes(torch.randn(80, 32), Room(packed_bytes(32, 80)))
+    x = (rng.random((tokens, 32)) * 2 - 1).astype(np.float32)
+    scale, bias = rng.uniform(1, 2, tokens).astype(np.float32), rng.standard_normal(80).astype(np.float32)
+    slot = np.sort(rng.integers(0, 3, tokens)).astype(np.int32)
+    rest = (np.array([gate, up]), np.array([0, 40, 80]))
+
+    def at_once(rows: slice) -> np.ndarray:
+        more = np.full((len(slot[rows]), 100), np.nan, np.float32)
+        adapters = (memory.arena, memory.offset[:, 0], memory.rank[:, 0], slot[rows], *rest)
+        return linear.adapted(x[rows].copy(), scale[rows], bias, more, *adapters)
+
+    found = at_once(slice(None))
+    after = linear(torch.from_numpy(x)).numpy()
+    adapt(x, scale, after, bias, memory.arena, memory.offset[:, 0], memory.rank[:, 0], slot, *rest)
+    np.testing.assert_allclose(found, after, rtol=1e-4, atol=1e-4)
+    for t in range(tokens):
+        assert (at_once(slice(t, t + 1))[0] == found[t]).all()
+
+
 def test_a_room_holds_what_was_put_into_it_side_by_side():
     room = Room(64 + 128)
     first, second = room.put(np.full(33, 1, np.uint8)), room.put(np.full(128, 2, np.uint8))

@@ -15,8 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from hatrack.serving.kernels import threads
 from hatrack.serving.kernels.bytes import TOP, multiply, pack_weights, packed_bytes
 from hatrack.serving.kernels.memory import Room
+from hatrack.serving.kernels.together import multiply_and_adapt
 from hatrack.serving.kernels.vnni import available
 
 __all__ = ["Linear", "Linear8", "Linear16", "Linear32", "LinearBytes", "LinearMaker", "Precision"]
@@ -76,12 +78,19 @@ class LinearBytes:
         quantised, scale = _quantise(weight)
         self._packed = room.put(pack_weights(quantised.int_repr().numpy()))
         self._factor = np.float32(1 / TOP) * scale.numpy()
+        self._workers = int(threads())
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """``[rows, d_in]`` to ``[rows, d_out]``."""
         out = np.empty((len(x), len(self._factor)), np.float32)
         multiply(x.numpy(), self._packed, self._factor, out)
         return torch.from_numpy(out)
+
+    def adapted(self, x: np.ndarray, scale: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+        """``scale * (W x + B A x) + bias``: see ``kernels.together``."""
+        out = np.empty((len(x), len(self._factor)), np.float32)
+        multiply_and_adapt(x, scale, self._packed, self._factor, bias, out, more, *adapters, self._workers)
+        return out
 
 
 def _quantise(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,7 +17,7 @@ from safetensors import safe_open
 
 from hatrack.core.errors import ModelCorrupt
 from hatrack.models.loading import BaseModelFiles
-from hatrack.serving.decoder.linear import Linear, LinearMaker, Precision
+from hatrack.serving.decoder.linear import Linear, LinearBytes, LinearMaker, Precision
 from hatrack.serving.decoder.rotary import rotary_table
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.activation import gated
@@ -91,6 +91,7 @@ class Decoder:
         self._norm = weights.array("model.norm.weight")
         head = weights.get("lm_head.weight") if weights.has("lm_head.weight") else weights.get("model.embed_tokens.weight")
         self._head = make(head)
+        self._widest = max(size[1] for size in block)
         self._groups = [self._group(*numbers) for numbers in ((0, 1, 2), (3,), (4, 5), (6,))]
 
     @torch.inference_mode()
@@ -102,29 +103,25 @@ class Decoder:
         y = _NOTHING
         h, scale = np.empty((n, shape.width), np.float32), np.empty(n, np.float32)
         at, inner = np.empty((n, shape.heads * shape.head), np.float32), np.empty((n, shape.inner), np.float32)
-        ones = np.ones(n, np.float32)
+        ones, more = np.ones(n, np.float32), np.empty((n, self._widest), np.float32)
         place = (tokens.position, tokens.row, tokens.table, self._cos, self._sin)
         qkv_group, o_group, gate_group, down_group = self._groups
         for number, layer in enumerate(self._layers):
             keys, values = kv.keys[number], kv.values[number]
             arena = (adapters.arena, adapters.offset[:, number], adapters.rank[:, number], tokens.slot)
             add_norm(x, y, layer.norm1, shape.eps, h, scale, scaled)
-            qkv = _apply(layer.qkv, h)
-            adapt(h, scale, qkv, layer.qkv_bias, *arena, qkv_group.target, qkv_group.start)
+            qkv = _adapted(layer.qkv, h, scale, layer.qkv_bias, more, *arena, qkv_group.target, qkv_group.start)
             store(qkv, *place, keys, values, shape.heads)
             attend(qkv, *place, keys, values, shape.heads, at)
             scale_o = ones
             if scaled:
                 scale_o = scale
                 scale_rows(at, scale_o)
-            y = _apply(layer.o, at)
-            adapt(at, scale_o, y, _NO_BIAS, *arena, o_group.target, o_group.start)
+            y = _adapted(layer.o, at, scale_o, _NO_BIAS, more, *arena, o_group.target, o_group.start)
             add_norm(x, y, layer.norm2, shape.eps, h, scale, scaled)
-            gate_up = _apply(layer.gate_up, h)
-            adapt(h, scale, gate_up, _NO_BIAS, *arena, gate_group.target, gate_group.start)
+            gate_up = _adapted(layer.gate_up, h, scale, _NO_BIAS, more, *arena, gate_group.target, gate_group.start)
             gated(gate_up, inner, scale, scaled)
-            y = _apply(layer.down, inner)
-            adapt(inner, scale, y, _NO_BIAS, *arena, down_group.target, down_group.start)
+            y = _adapted(layer.down, inner, scale, _NO_BIAS, more, *arena, down_group.target, down_group.start)
         rows = tokens.wanted
         if not len(rows):
             return torch.empty(0, shape.vocabulary)
@@ -153,8 +150,13 @@ class Decoder:
         return _Group(np.array(numbers, np.int64), np.concatenate([[0], np.cumsum(widths)]).astype(np.int64))
 
 
-def _apply(linear: Linear, x: np.ndarray) -> np.ndarray:
-    return linear(torch.from_numpy(x)).numpy()
+def _adapted(linear: Linear, x: np.ndarray, scale: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    """``scale * (W x + B A x) + bias``; ``more``: room for the adapters' part, where it is computed apart."""
+    if isinstance(linear, LinearBytes):
+        return linear.adapted(x, scale, bias, more, *adapters)
+    y = linear(torch.from_numpy(x)).numpy()
+    adapt(x, scale, y, bias, *adapters)
+    return y
 
 
 class _Weights:

@@ -14,7 +14,7 @@ from typing import Any
 from hatrack.core.extras import require
 from hatrack.core.project import cache_home
 
-__all__ = ["compiled", "prange"]
+__all__ = ["compiled", "prange", "threads"]
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
 os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
@@ -22,6 +22,7 @@ _numba: Any = require("numba", extra="serve", reason="the decoder")
 _FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be vectorised; NaN and infinity keep their meaning
 
 prange: Any = _numba.prange
+threads: Any = _numba.get_num_threads  # that share a prange
 
 
 def compiled(*, parallel: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

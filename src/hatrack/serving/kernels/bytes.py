@@ -14,7 +14,7 @@ from hatrack.serving.kernels import compiled, prange
 from hatrack.serving.kernels.lanes import LANES, load, load_few, multiply_add, none, put_bytes, round_even, spread, total
 from hatrack.serving.kernels.vnni import CELL, ROWS, tile1, tile2, tile4, tile8, tile16
 
-__all__ = ["TOP", "multiply", "pack_weights", "packed_bytes"]
+__all__ = ["TOP", "multiply", "multiply_groups", "pack_weights", "packed_bytes", "panels_of"]
 
 TOP = 63  # largest magnitude of an input
 _ONE, _ZERO = np.float32(1), np.float32(TOP + 1)  # torch rounds from zero up, and so does this, to the same bits
@@ -47,24 +47,40 @@ def multiply(x: np.ndarray, packed: np.ndarray, factor: np.ndarray, out: np.ndar
     Args:
         x: ``[rows, d_in]`` float32. packed: of ``pack_weights``. factor: ``[d_out]`` float32. out: ``[rows, d_out]`` float32.
     """
+    panels, begin = panels_of(x)
+    flat, groups = out.reshape(out.size), packed.shape[0] // (panels.shape[1] * LANES)
+    for group in prange(groups):
+        multiply_groups(panels, begin, packed, factor, flat, out.shape[0], out.shape[1], group, group + 1)
+
+
+@compiled(parallel=True)
+def panels_of(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as whole numbers: ``[rows, numbers]`` int8, sixteen rows cell by cell; and what their sums begin with, ``[rows]`` int32."""
     n, d_in = x.shape
-    sixteens = (d_in + LANES - 1) // LANES
-    cells = sixteens * LANES // CELL
-    size, blocks = cells * CELL, (n + ROWS - 1) // ROWS
-    panels, begin = np.zeros(blocks * ROWS * size, np.int8), np.zeros(blocks * ROWS, np.int32)
+    size, blocks = (d_in + LANES - 1) // LANES * LANES, (n + ROWS - 1) // ROWS
+    panels, begin = np.zeros((blocks * ROWS, size), np.int8), np.zeros(blocks * ROWS, np.int32)
+    flat = panels.reshape(panels.size)
     if blocks == 1:  # less than what it takes to tell another thread of it
-        _round_block(x, 0, size, panels, begin)
+        _round_block(x, 0, size, flat, begin)
     else:
         for block in prange(blocks):
-            _round_block(x, block * ROWS, size, panels, begin)
-    flat, d_out = out.reshape(out.size), out.shape[1]
-    for group in prange(packed.shape[0] // (size * LANES)):
+            _round_block(x, block * ROWS, size, flat, begin)
+    return panels, begin
+
+
+@compiled(parallel=False)
+def multiply_groups(
+    panels: np.ndarray, begin: np.ndarray, packed: np.ndarray, factor: np.ndarray, out: np.ndarray, n: int, d_out: int, start: int, end: int
+) -> None:
+    """Groups ``start`` to ``end`` of sixteen columns each, of all ``n`` rows; ``out``: ``[n * d_out]``."""
+    size, flat = panels.shape[1], panels.reshape(panels.size)
+    for group in range(start, end):
         column = group * LANES
         columns = min(LANES, d_out - column)
         for first in range(0, n, ROWS):
             place = first * d_out + column
             _sum_tile(
-                panels, first * size, packed, column * size, cells, begin, first, factor, column, flat, place, d_out, n - first, columns
+                flat, first * size, packed, column * size, size // CELL, begin, first, factor, column, out, place, d_out, n - first, columns
             )  # fmt: skip
 
 

@@ -1,0 +1,64 @@
+"""The base's product in 8 bits and every token's adapter at the same time: ``scale * (W x + B A x) + bias``.
+
+A product of sixteen rows waits for the processor, adapters wait for memory. One after the other, each leaves half of the
+machine idle; so every other thread begins with its share of the adapters while its neighbours multiply.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hatrack.serving.kernels import compiled, prange
+from hatrack.serving.kernels.adapters import adapts, add_adapters
+from hatrack.serving.kernels.bytes import multiply_groups, panels_of
+from hatrack.serving.kernels.lanes import LANES
+
+__all__ = ["multiply_and_adapt"]
+
+
+@compiled(parallel=True)
+def multiply_and_adapt(
+    x: np.ndarray,
+    scale: np.ndarray,
+    packed: np.ndarray,
+    factor: np.ndarray,
+    bias: np.ndarray,
+    out: np.ndarray,
+    more: np.ndarray,
+    arena: np.ndarray,
+    offset: np.ndarray,
+    rank: np.ndarray,
+    slot: np.ndarray,
+    target: np.ndarray,
+    start: np.ndarray,
+    workers: int,
+) -> None:
+    """See the module; ``packed`` and ``factor`` as in ``bytes.multiply``, the rest as in ``adapters.adapt``.
+
+    Args:
+        out: ``[tokens, d_out]``. more: ``[tokens, d_out or more]``, room for what the adapters add. workers: threads that share the work.
+    """
+    tokens, d_out = out.shape
+    panels, begin = panels_of(x)
+    flat, groups = out.reshape(out.size), packed.shape[0] // (panels.shape[1] * LANES)
+    for worker in prange(workers):
+        first, end = worker * groups // workers, (worker + 1) * groups // workers
+        begins, ends = worker * tokens // workers, (worker + 1) * tokens // workers
+        if worker % 2:
+            multiply_groups(panels, begin, packed, factor, flat, tokens, d_out, first, end)
+            add_adapters(x, more, begins, ends, d_out, arena, offset, rank, slot, target, start)
+        else:
+            add_adapters(x, more, begins, ends, d_out, arena, offset, rank, slot, target, start)
+            multiply_groups(panels, begin, packed, factor, flat, tokens, d_out, first, end)
+    biased = bias.shape[0] > 0
+    for t in prange(tokens):
+        row, factor_of_row = out[t], scale[t]
+        if adapts(rank, slot[t], target):
+            added = more[t]
+            for k in range(d_out):
+                row[k] += added[k]
+        for k in range(d_out):
+            row[k] *= factor_of_row
+        if biased:
+            for k in range(d_out):
+                row[k] += bias[k]
