@@ -65,7 +65,7 @@ class AdapterMemory:
         row, end = self.arena[slot], 0
         for layer, target, a, b in packed.pairs:
             self.offset[slot, layer, target] = end
-            numbers = pack(a, b)
+            numbers = pack(a, b, in_turns=row.dtype != np.float32)
             place = row[end : end + numbers.size]
             if row.dtype == np.float32:
                 place[:] = numbers

@@ -128,7 +128,7 @@ class Decoder:
         last, added = np.ascontiguousarray(x[rows]), np.ascontiguousarray(y[rows])
         h, scale = np.empty((len(rows), shape.width), np.float32), np.empty(len(rows), np.float32)
         add_norm(last, added, self._norm, shape.eps, h, scale, scaled)
-        return self._head(torch.from_numpy(h)) * torch.from_numpy(scale)[:, None]
+        return self._head(torch.from_numpy(h)).mul_(torch.from_numpy(scale)[:, None])
 
     def _layer(self, weights: _Weights, path: str, make: LinearMaker) -> _Layer:
         q, k, v = (weights.get(path + name + ".weight") for name in TARGETS[:3])

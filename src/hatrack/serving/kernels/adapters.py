@@ -2,7 +2,8 @@
 
 An adapter lies in one row of an arena, in the order in which it is read, so that memory is one stream: for each layer and
 target, four ranks at a time, the rows of ``A`` and then those of ``B`` transposed, sixteen numbers of each of the four in turn.
-What is missing of four ranks or sixteen numbers is zeros. Rank 0 is no adapter, which is all that slot 0, the base, consists
+In bfloat16 two ranks take turns number by number, which makes two float32 of one read by a shift and a mask. What is
+missing of four ranks or sixteen numbers is zeros. Rank 0 is no adapter, which is all that slot 0, the base, consists
 of (F33). Numbers are float32, or bfloat16, which is the upper half of a float32; sums are in float32 either way.
 
 Neighbours with the same adapter, as a prompt's tokens are, are computed in small groups, for which a matrix is fetched
@@ -14,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from hatrack.serving.kernels import compiled, prange
-from hatrack.serving.kernels.lanes import LANES, load, load_few, multiply_add, none, put, put_few, spread, total
+from hatrack.serving.kernels.lanes import LANES, load, load_few, load_first, load_second, multiply_add, none, put, put_few, spread, total
 
 __all__ = ["adapt", "adapts", "add_adapters", "pack", "packed_size"]
 
@@ -28,15 +29,22 @@ def packed_size(d_in: int, d_out: int, rank: int) -> int:
     return (rank + _RANKS - 1) // _RANKS * _RANKS * ((d_in + LANES - 1) // LANES + (d_out + LANES - 1) // LANES) * LANES
 
 
-def pack(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """``A [rank, d_in]`` and ``B [d_out, rank]``, float32, as they lie in the arena: ``[packed_size]``."""
+def pack(a: np.ndarray, b: np.ndarray, *, in_turns: bool = False) -> np.ndarray:
+    """``A [rank, d_in]`` and ``B [d_out, rank]``, float32, as they lie in the arena: ``[packed_size]``.
+
+    Args:
+        in_turns: the numbers of two ranks in turns, as an arena of bfloat16 has them.
+    """
     fours = -(-len(a) // _RANKS)
     parts = []
     for matrix in (a, b.T):
         sixteens = -(-matrix.shape[1] // LANES)
         whole = np.zeros((fours * _RANKS, sixteens * LANES), np.float32)
         whole[: matrix.shape[0], : matrix.shape[1]] = matrix
-        parts.append(whole.reshape(fours, _RANKS, sixteens, LANES).swapaxes(1, 2).reshape(fours, -1))
+        cells = whole.reshape(fours, _RANKS, sixteens, LANES).swapaxes(1, 2)
+        if in_turns:
+            cells = cells.reshape(fours, sixteens, _RANKS // 2, 2, LANES).swapaxes(3, 4)
+        parts.append(cells.reshape(fours, -1))
     return np.concatenate(parts, axis=1).reshape(-1)
 
 
@@ -137,19 +145,19 @@ def _one_token(x: np.ndarray, y: np.ndarray, first: int, width: int, packed: np.
     v0, v1, v2, v3 = none(), none(), none(), none()
     for k in range(0, d, LANES):
         given = load(x, k) if k + LANES <= d else load_few(x, k, few)
-        v0 = multiply_add(given, load(packed, place), v0)
-        v1 = multiply_add(given, load(packed, place + LANES), v1)
-        v2 = multiply_add(given, load(packed, place + 2 * LANES), v2)
-        v3 = multiply_add(given, load(packed, place + 3 * LANES), v3)
+        v0 = multiply_add(given, load_first(packed, place), v0)
+        v1 = multiply_add(given, load_second(packed, place), v1)
+        v2 = multiply_add(given, load_first(packed, place + 2 * LANES), v2)
+        v3 = multiply_add(given, load_second(packed, place + 2 * LANES), v3)
         place += _RANKS * LANES
     v0, v1, v2, v3 = spread(total(v0)), spread(total(v1)), spread(total(v2)), spread(total(v3))
     few = width % LANES
     for k in range(first, first + width, LANES):
         whole = k + LANES <= first + width
-        out = multiply_add(v0, load(packed, place), load(y, k) if whole else load_few(y, k, few))
-        out = multiply_add(v1, load(packed, place + LANES), out)
-        out = multiply_add(v2, load(packed, place + 2 * LANES), out)
-        out = multiply_add(v3, load(packed, place + 3 * LANES), out)
+        out = multiply_add(v0, load_first(packed, place), load(y, k) if whole else load_few(y, k, few))
+        out = multiply_add(v1, load_second(packed, place), out)
+        out = multiply_add(v2, load_first(packed, place + 2 * LANES), out)
+        out = multiply_add(v3, load_second(packed, place + 2 * LANES), out)
         if whole:
             put(y, k, out)
         else:
@@ -166,8 +174,8 @@ def _two_tokens(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray, firs
     for k in range(0, d, LANES):
         whole = k + LANES <= d
         given, other = load(x, k) if whole else load_few(x, k, few), load(z, k) if whole else load_few(z, k, few)
-        m0, m1 = load(packed, place), load(packed, place + LANES)
-        m2, m3 = load(packed, place + 2 * LANES), load(packed, place + 3 * LANES)
+        m0, m1 = load_first(packed, place), load_second(packed, place)
+        m2, m3 = load_first(packed, place + 2 * LANES), load_second(packed, place + 2 * LANES)
         v0, u0 = multiply_add(given, m0, v0), multiply_add(other, m0, u0)
         v1, u1 = multiply_add(given, m1, v1), multiply_add(other, m1, u1)
         v2, u2 = multiply_add(given, m2, v2), multiply_add(other, m2, u2)
@@ -179,8 +187,8 @@ def _two_tokens(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray, firs
     for k in range(first, first + width, LANES):
         whole = k + LANES <= first + width
         out, beside = load(y, k) if whole else load_few(y, k, few), load(w, k) if whole else load_few(w, k, few)
-        m0, m1 = load(packed, place), load(packed, place + LANES)
-        m2, m3 = load(packed, place + 2 * LANES), load(packed, place + 3 * LANES)
+        m0, m1 = load_first(packed, place), load_second(packed, place)
+        m2, m3 = load_first(packed, place + 2 * LANES), load_second(packed, place + 2 * LANES)
         out, beside = multiply_add(v0, m0, out), multiply_add(u0, m0, beside)
         out, beside = multiply_add(v1, m1, out), multiply_add(u1, m1, beside)
         out, beside = multiply_add(v2, m2, out), multiply_add(u2, m2, beside)
