@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
 import socket
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from hatrack import __file__ as package
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -80,8 +83,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     before = os.environ.get("HATRACK_CACHE")
     os.environ["HATRACK_REAL_CACHE"] = before or str(Path.home() / ".cache" / "hatrack")
     os.environ["HATRACK_CACHE"] = str(folder)
-    # Kernels are compiled once for all runs: what they are compiled from is part of their key.
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(os.environ["HATRACK_REAL_CACHE"]) / "kernels"))
+    # Kernels are compiled once for all runs, and anew when one of them was changed.
+    kernels = sorted((Path(package).parent / "serving" / "kernels").glob("*.py"))
+    source = hashlib.sha256(b"".join(file.read_bytes() for file in kernels)).hexdigest()[:12]
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(os.environ["HATRACK_REAL_CACHE"]) / "kernels" / source))
     yield folder
     if before is None:
         del os.environ["HATRACK_CACHE"]

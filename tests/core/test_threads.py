@@ -11,10 +11,16 @@ import torch
 
 from hatrack.core.threads import give_back_threads, lent_threads
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc"),
-    pytest.mark.skipif(torch.get_num_threads() < 2, reason="one core computes without a pool"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    """With one, as beside other tests, nothing has a pool."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 def _threads() -> int:

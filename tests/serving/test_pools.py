@@ -13,10 +13,16 @@ from hatrack.core.project import Project
 from hatrack.serving.service import ModelService
 from hatrack.serving.settings import EngineSettings
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc"),
-    pytest.mark.skipif(torch.get_num_threads() < 2, reason="one core computes without a pool"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    """With one, as beside other tests, nothing has a pool."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 def _threads() -> int:

@@ -72,8 +72,10 @@ def test_the_product_and_the_adapters_at_once_are_what_they_are_one_after_the_ot
     after = linear(torch.from_numpy(x)).numpy()
     adapt(x, scale, after, bias, memory.arena, memory.offset[:, 0], memory.rank[:, 0], slot, *rest)
     np.testing.assert_allclose(found, after, rtol=1e-4, atol=1e-4)
-    for t in range(tokens):
-        assert (at_once(slice(t, t + 1))[0] == found[t]).all()
+    for linear._workers in (1, 2, 3):  # however many threads share the work
+        assert (at_once(slice(None)) == found).all()
+        for t in range(tokens):
+            assert (at_once(slice(t, t + 1))[0] == found[t]).all()
 
 
 def test_a_room_holds_what_was_put_into_it_side_by_side():

@@ -2,13 +2,16 @@
 
 Each token is computed alone and in one order, whatever runs beside it, so that an answer does not depend on its
 neighbours (F25). Numba and torch share one pool of threads (threading layer ``omp``): two pools wait for each other.
-What was compiled is kept in the cache folder; only the first start of a machine pays for it.
+What was compiled is kept in the cache folder, so only the first start pays for it: by the source of all kernels together, since
+Numba looks at the file of a function alone, and would go on with what it took in from another one before that was changed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hatrack.core.extras import require
@@ -16,7 +19,8 @@ from hatrack.core.project import cache_home
 
 __all__ = ["compiled", "prange", "threads"]
 
-os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
+_SOURCE = b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels" / hashlib.sha256(_SOURCE).hexdigest()[:12]))
 os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
 _numba: Any = require("numba", extra="serve", reason="the decoder")
 _FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be vectorised; NaN and infinity keep their meaning
