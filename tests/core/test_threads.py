@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hatrack.core.threads import give_back_threads, lent_threads
+from hatrack.core.threads import _runtimes, give_back_threads, lent_threads
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
 
@@ -48,6 +48,19 @@ def test_a_thread_that_computed_gives_its_pool_back():
     _run(work)
     assert seen["with a pool"] > seen["before"], "or this test would show nothing"
     assert seen["after"] == seen["lent"] == seen["before"]
+
+
+def test_a_runtime_that_is_mapped_and_gone_is_left_alone(monkeypatch, tmp_path):
+    """Whoever computes goes on, whatever the list of the system says."""
+    listed = tmp_path / "maps"
+    listed.write_text("7f00-7f01 r-xp 00000000 00:00 1 /gone/libgomp.so.1 (deleted)\n7f01-7f02 rw-p 00000000 00:00 0\nlibgomp\n")
+    monkeypatch.setattr("hatrack.core.threads._MAPPED", listed)
+    _runtimes.cache_clear()
+    give_back_threads()
+    listed.unlink()
+    _runtimes.cache_clear()
+    give_back_threads()
+    _runtimes.cache_clear()
 
 
 def _run(work) -> None:

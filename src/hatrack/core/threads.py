@@ -8,14 +8,17 @@ in a tenth of a millisecond.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
 
 __all__ = ["give_back_threads", "lent_threads"]
 
+_MAPPED = Path("/proc/self/maps")
 _SOFT = 1  # omp_pause_soft: what was set stays set (OpenMP 5.0, section 3.2.43)
 
 
@@ -35,13 +38,21 @@ def lent_threads() -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def _runtimes(modules: int) -> list[Any]:
-    """GNU's runtimes in this process, of which each package may bring its own; looked for again when modules were added."""
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it has no types
+def _runtimes(modules: int) -> list[ctypes.CDLL]:
+    """GNU's runtimes in this process, of which each package may bring its own; looked for again when modules were added.
 
-    found = [library for library in ThreadpoolController().lib_controllers if library.internal_api == "openmp"]
-    return [
-        library.dynlib
-        for library in found
-        if "gomp" in library.filepath.rpartition("/")[2] and hasattr(library.dynlib, "omp_pause_resource_all")
-    ]
+    Read from the system's list of what is mapped: asking the loader (as threadpoolctl does) holds its lock while Python's is waited
+    for, and a thread that imports something meanwhile holds the one and waits for the other.
+    """
+    try:
+        lines = _MAPPED.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []  # not Linux, where no pool of this kind is known
+    paths = {line.split(maxsplit=5)[5] for line in lines if "gomp" in line.rpartition("/")[2] and len(line.split(maxsplit=5)) == 6}
+    found = []
+    for path in sorted(paths):
+        with suppress(OSError):  # mapped, and not known to the loader by this name any more
+            library = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+            if hasattr(library, "omp_pause_resource_all"):
+                found.append(library)
+    return found

@@ -22,6 +22,7 @@ import torch
 
 from hatrack.core.errors import RequestError
 from hatrack.core.lineage import Manifest
+from hatrack.core.threads import give_back_threads
 from hatrack.serving.answer import Answer, Constraint
 from hatrack.serving.decoder.model import Decoder, Tokens
 from hatrack.serving.engines.base import Residence
@@ -70,6 +71,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin to answer."""
+        give_back_threads()  # whoever read the base and warmed up here: from now on another thread computes
         self._state = "open"
         self._thread.start()
 

@@ -175,10 +175,10 @@ class Loader:
                 probe = read_probe(folder)
         except Exception as failed:  # told to those who wait for it
             error = failed
-        give_back_threads()
         self._done.append(Loaded(manifest.digest, slot, time.monotonic() - begin, probe, error))
         self._signal.set()
         self.memory.settle(slot)
+        give_back_threads()
 
 
 def _no_room(manifest: Manifest) -> AdapterError:

@@ -24,7 +24,6 @@ from hatrack.core.lineage import Manifest
 from hatrack.core.names import BASE
 from hatrack.core.precision import INT8, PrecisionRecord
 from hatrack.core.project import Project
-from hatrack.core.threads import give_back_threads
 from hatrack.models.adapters.folder import AdapterCard, read_card
 from hatrack.models.backends.hosted import open_hosted
 from hatrack.models.backends.terms import terms_for
@@ -90,8 +89,7 @@ class ModelService:
         self._groups = GroupEngine(lambda: ModelHost(replace(self.files)), self.registry.folder, self.settings, decode, stop_ids)
         for engine in self._engines:
             engine.start()
-        give_back_threads()  # the engines compute in threads of their own
-        # What is loaded now stays: the collector need not walk through it again, which would hold up every answer meanwhile.
+        # What is loaded now stays: the collector would hold up every answer while it walked through it again.
         gc.collect()
         gc.freeze()
 

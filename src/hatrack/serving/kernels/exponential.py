@@ -12,7 +12,6 @@ import numpy as np
 from hatrack.serving.kernels import compiled
 from hatrack.serving.kernels.lanes import (
     LANES,
-    floor,
     load,
     load_few,
     multiply_add,
@@ -20,6 +19,7 @@ from hatrack.serving.kernels.lanes import (
     power_of_two,
     put,
     put_few,
+    round_even,
     spread,
     within,
 )
@@ -30,14 +30,14 @@ _LOG2_E = np.float32(1.4426950408889634)
 _C1, _C2, _C3 = np.float32(0.6931471805599453), np.float32(0.2402265069591007), np.float32(0.05550410866482158)
 _C4, _C5, _C6 = np.float32(0.009618129107628477), np.float32(0.0013333558146428443), np.float32(0.0001540353039338161)
 _LEAST, _MOST = np.float32(-87.0), np.float32(88.0)  # beyond them a float32 ends
-_HALF, _ONE, _MINUS = np.float32(0.5), np.float32(1), np.float32(-1)
+_ONE, _MINUS = np.float32(1), np.float32(-1)
 
 
 @compiled(parallel=False)
 def exponential_of(x):  # type: ignore[no-untyped-def]  # lanes are types of compiled code only
     """``exp`` of sixteen numbers; those outside [-87, 88] count as the nearer of these."""
     power = multiply_add(within(x, spread(_LEAST), spread(_MOST)), spread(_LOG2_E), none())
-    whole = floor(multiply_add(power, spread(_ONE), spread(_HALF)))
+    whole = round_even(power)
     f = multiply_add(whole, spread(_MINUS), power)
     part = multiply_add(f, spread(_C6), spread(_C5))
     part = multiply_add(f, part, spread(_C4))

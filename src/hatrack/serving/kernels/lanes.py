@@ -19,7 +19,6 @@ from numba.extending import intrinsic, models, register_model
 __all__ = [
     "LANES",
     "divide",
-    "floor",
     "load",
     "load_few",
     "load_first",
@@ -181,16 +180,6 @@ def multiply_add(context: Any, a: Any, b: Any, c: Any) -> Code:
 def divide(context: Any, a: Any, b: Any) -> Code:
     """``a / b`` in each lane."""
     return _lanes(_lanes, _lanes), lambda _, builder, signature, given: builder.fdiv(*given)
-
-
-@_inlined
-def floor(context: Any, lanes: Any) -> Code:
-    """The whole number below, in each lane."""
-
-    def code(_: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return builder.call(_intrinsic(builder, "llvm.floor.v16f32", _VECTOR, [_VECTOR]), given)
-
-    return _lanes(_lanes), code
 
 
 @_inlined
