@@ -11,6 +11,7 @@ from hatrack.core.config_file import read_config
 from hatrack.core.precision import INT8, PrecisionRecord
 from hatrack.core.project import Project
 from hatrack.registry.store import Registry
+from hatrack.serving.engine import Engine
 from hatrack.serving.service import ModelService
 from hatrack.serving.settings import EngineSettings
 from projects import copy_of, trained_by_text, trained_encoder
@@ -50,6 +51,26 @@ def test_it_is_measured_kept_and_obeyed(root, hatrack):
     config = yaml.safe_load((root / "hatrack.yaml").read_text())
     (root / "hatrack.yaml").write_text(yaml.safe_dump({**config, "serve": {"max_int8_loss": 0.2}}))
     assert mixed(root)
+
+
+def test_a_version_that_lost_too_much_is_measured_in_8_bits_again(root, hatrack, monkeypatch):
+    ran = hatrack("eval", "colours", "--int8", "--json", project=root)
+    record = PrecisionRecord.model_validate(json.loads(ran.out))
+    registry = Registry(Project(root))
+    worse = root / "worse.json"
+    worse.write_text(record.model_copy(update={"int8": record.full - 0.1}).model_dump_json())
+    registry.attach(registry.resolve("colours@latest"), INT8, worse)
+    precisions = []
+    submit = Engine.submit
+
+    def counted(engine, *args):
+        precisions.append(engine.settings.precision)
+        return submit(engine, *args)
+
+    monkeypatch.setattr(Engine, "submit", counted)
+    again = PrecisionRecord.model_validate(json.loads(hatrack("eval", "colours", "--int8", "--json", project=root).out))
+    assert (precisions.count("int8"), precisions.count("fp32")) == (record.rows, record.rows)
+    assert again.int8 == record.int8
 
 
 def test_the_words_say_what_follows(root, hatrack):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import tempfile
 from collections.abc import Sequence
@@ -73,7 +74,9 @@ def measure_int8(bench: Workbench, manifest: Manifest, prepared: Prepared) -> Pr
 
 def _answers(bench: Workbench, manifest: Manifest, rows: Sequence[Example], serve: ServeSettings) -> tuple[str, ...]:
     """Greedy answers of a server that would be started with these settings."""
-    service = ModelService(bench.project, bench.config, EngineSettings.of(serve.model_copy(update={"queue": len(rows) + 1, "share": 1.0})))
+    # Whatever an earlier measurement found: with it obeyed, a version that lost too much would be compared with itself.
+    config = bench.config.model_copy(update={"serve": bench.config.serve.model_copy(update={"max_int8_loss": math.inf})})
+    service = ModelService(bench.project, config, EngineSettings.of(serve.model_copy(update={"queue": len(rows) + 1, "share": 1.0})))
     service.start()
     try:
         if not service.mixes(manifest):
