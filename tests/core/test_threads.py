@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from pathlib import Path
 
 import pytest
-import torch
 
 from hatrack.core.threads import _runtimes, give_back_threads, lent_threads
+from thread_pools import compute, threads, two_threads
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
 
 
 @pytest.fixture(autouse=True)
-def two_threads():
-    """With one, as beside other tests, nothing has a pool."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-def _threads() -> int:
-    return len(list(Path("/proc/self/task").iterdir()))
-
-
-def _compute() -> None:
-    torch.ones(2_000_000).exp()
+def with_two_threads():
+    with two_threads():
+        yield
 
 
 def test_a_thread_that_computed_gives_its_pool_back():
@@ -36,14 +24,14 @@ def test_a_thread_that_computed_gives_its_pool_back():
 
     def work() -> None:
         give_back_threads()
-        seen["before"] = _threads()
-        _compute()
-        seen["with a pool"] = _threads()
+        seen["before"] = threads()
+        compute()
+        seen["with a pool"] = threads()
         give_back_threads()
-        seen["after"] = _threads()
+        seen["after"] = threads()
         with lent_threads():
-            _compute()
-        seen["lent"] = _threads()
+            compute()
+        seen["lent"] = threads()
 
     _run(work)
     assert seen["with a pool"] > seen["before"], "or this test would show nothing"
@@ -55,11 +43,11 @@ def test_a_runtime_that_is_mapped_and_gone_is_left_alone(monkeypatch, tmp_path):
     listed = tmp_path / "maps"
     listed.write_text("7f00-7f01 r-xp 00000000 00:00 1 /gone/libgomp.so.1 (deleted)\n7f01-7f02 rw-p 00000000 00:00 0\nlibgomp\n")
     monkeypatch.setattr("hatrack.core.threads._MAPPED", listed)
-    _runtimes.cache_clear()
-    give_back_threads()
-    listed.unlink()
-    _runtimes.cache_clear()
-    give_back_threads()
+    for _ in ("gone", "no list"):
+        _runtimes.cache_clear()
+        give_back_threads()
+        assert _runtimes(len(sys.modules)) == []
+        listed.unlink(missing_ok=True)
     _runtimes.cache_clear()
 
 

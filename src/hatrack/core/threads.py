@@ -2,8 +2,7 @@
 
 Where all pools together have more threads than the machine has cores, GNU's OpenMP sends threads to sleep at every barrier
 instead of letting them wait some microseconds. A decoding step has hundreds of barriers: with a second, idle pool in the
-process it took 40 ms in place of 7. So whoever has computed and now waits gives its pool back; the next loop makes another,
-in a tenth of a millisecond.
+process it took 40 ms in place of 7. So whoever has computed and now waits gives its pool back; the next loop makes another.
 """
 
 from __future__ import annotations

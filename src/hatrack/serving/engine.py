@@ -241,7 +241,7 @@ class Engine:
             active.append(answer)
         tokens = _tokens(parts)
         logits = self._decoder.step(tokens, self._kv, self.loader.memory)
-        likeliest = logits.numpy().argmax(axis=1).tolist()  # twice as fast as torch's
+        likeliest = logits.numpy().argmax(axis=1).tolist()
         row = 0
         for answer, part in zip(active, parts, strict=True):
             answer.computed += part.count

@@ -1,7 +1,7 @@
 """The base's product in 8 bits and every token's adapter at the same time: ``scale * (W x + B A x) + bias``.
 
-A product of sixteen rows waits for the processor, adapters wait for memory. One after the other, each leaves half of the
-machine idle; so every other thread begins with its share of the adapters while its neighbours multiply.
+A product of sixteen rows waits for the processor, adapters mostly for memory; so every other thread begins with its share
+of the adapters while its neighbours multiply.
 """
 
 from __future__ import annotations
