@@ -11,7 +11,6 @@ from hatrack.serving.kernels.adapters import adapt, pack, packed_size
 from hatrack.serving.kernels.attention import BLOCK, attend, store
 from hatrack.serving.kernels.exponential import exponential
 from hatrack.serving.kernels.halve import halve
-from hatrack.serving.kernels.norm import rescale
 
 
 def test_the_exponential_is_right_to_the_last_digits_and_ends_where_floats_end():
@@ -29,24 +28,13 @@ def test_the_exponential_is_right_to_the_last_digits_and_ends_where_floats_end()
     assert np.isnan(out[3]), "a fault must be seen, not smoothed"
 
 
-def test_a_row_is_divided_by_its_largest_magnitude():
-    row = np.array([0.5, -4, 1], np.float32)
-    assert rescale(row) == 4
-    assert row.tolist() == [0.125, -1, 0.25]
-    zeros = np.zeros(3, np.float32)
-    assert rescale(zeros) == 1
-    assert not zeros.any()
-    assert np.isnan(rescale(np.array([1, np.nan], np.float32)))
-
-
 def test_the_activation_is_silu_times_up():
     rng = np.random.default_rng(0)
     both = (10 * rng.standard_normal((3, 34))).astype(np.float32)
-    out, scale = np.empty((3, 17), np.float32), np.empty(3, np.float32)
-    gated(both, out, scale, True)
+    out = np.empty((3, 17), np.float32)
+    gated(both, out)
     gate, up = both[:, :17].astype(np.float64), both[:, 17:]
-    np.testing.assert_allclose(out * scale[:, None], gate / (1 + np.exp(-gate)) * up, rtol=1e-5, atol=1e-6)
-    assert np.abs(out).max(1).tolist() == [1, 1, 1]
+    np.testing.assert_allclose(out, gate / (1 + np.exp(-gate)) * up, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("rank", [1, 3, 4, 6])
@@ -68,12 +56,12 @@ def test_tokens_that_share_an_adapter_are_computed_as_if_alone(rank, d_in, width
     ranks[0] = 0
     slot = np.array([0, *[1] * 11, 2, 0, *[2] * 3], np.int32)
     x, before = (rng.standard_normal((len(slot), d)).astype(np.float32) for d in (d_in, sum(widths)))
-    scale, bias = rng.uniform(1, 2, len(slot)).astype(np.float32), rng.standard_normal(sum(widths)).astype(np.float32)
+    bias = rng.standard_normal(sum(widths)).astype(np.float32)
     places = np.array([0, 1]), np.array([0, widths[0], sum(widths)])
 
     def run(rows: slice) -> np.ndarray:
         y = before[rows].copy()
-        adapt(x[rows].copy(), scale[rows], y, bias, arena, offset, ranks, slot[rows], *places)
+        adapt(x[rows].copy(), y, bias, arena, offset, ranks, slot[rows], *places)
         return y
 
     together = run(slice(None))
@@ -84,7 +72,7 @@ def test_tokens_that_share_an_adapter_are_computed_as_if_alone(rank, d_in, width
         for n in range(2 if s else 0):
             a, b = pairs[s, n]
             expected[places[1][n] : places[1][n + 1]] += b @ (a @ x[t])
-        np.testing.assert_allclose(together[t], scale[t] * expected + bias, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(together[t], expected + bias, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -24,7 +24,8 @@ from hatrack.core.errors import RequestError
 from hatrack.core.lineage import Manifest
 from hatrack.core.threads import give_back_threads
 from hatrack.serving.answer import Answer, Constraint
-from hatrack.serving.decoder.model import Decoder, Tokens
+from hatrack.serving.decoder.block import Tokens
+from hatrack.serving.decoder.model import Decoder
 from hatrack.serving.engines.base import Residence
 from hatrack.serving.kv import KVBlocks, blocks_for
 from hatrack.serving.line import WaitingLine

@@ -1,4 +1,4 @@
-"""SwiGLU (Shazeer 2020): the gate's SiLU times the other half, and the scale of each row."""
+"""SwiGLU (Shazeer 2020): the gate's SiLU times the other half."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ import numpy as np
 from hatrack.serving.kernels import compiled, prange
 from hatrack.serving.kernels.exponential import exponential_of
 from hatrack.serving.kernels.lanes import LANES, divide, load, load_few, multiply_add, none, put, put_few, spread
-from hatrack.serving.kernels.norm import rescale
 
 __all__ = ["gated"]
 
 
 @compiled(parallel=True)
-def gated(gate_up: np.ndarray, out: np.ndarray, scale: np.ndarray, scaled: bool) -> None:
-    """``out = silu(gate) * up`` for ``gate_up`` ``[tokens, 2 d]``; where ``scaled``, rows are divided by their largest magnitude.
-
-    Args:
-        scale: ``[tokens]``, receives what each row of ``out`` must be multiplied by (1 where not ``scaled``).
-    """
+def gated(gate_up: np.ndarray, out: np.ndarray) -> None:
+    """``out = silu(gate) * up`` for ``gate_up`` ``[tokens, 2 d]``."""
     d, few = out.shape[1], out.shape[1] % LANES
     for t in prange(out.shape[0]):
         both, row = gate_up[t], out[t]
@@ -27,9 +22,6 @@ def gated(gate_up: np.ndarray, out: np.ndarray, scale: np.ndarray, scaled: bool)
         if few:
             k = d - few
             put_few(row, k, _swiglu(load_few(both, k, few), load_few(both, d + k, few)), few)
-        scale[t] = np.float32(1)
-        if scaled:
-            scale[t] = rescale(row)
 
 
 @compiled(parallel=False)

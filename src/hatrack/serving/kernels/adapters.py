@@ -51,7 +51,6 @@ def pack(a: np.ndarray, b: np.ndarray, *, in_turns: bool = False) -> np.ndarray:
 @compiled(parallel=True)
 def adapt(
     x: np.ndarray,
-    scale: np.ndarray,
     y: np.ndarray,
     bias: np.ndarray,
     arena: np.ndarray,
@@ -61,7 +60,7 @@ def adapt(
     target: np.ndarray,
     start: np.ndarray,
 ) -> None:
-    """``y[t] = scale[t] * (y[t] + B A x[t]) + bias`` with the matrices of ``slot[t]``, for all targets that read ``x``.
+    """``y[t] += B A x[t] + bias`` with the matrices of ``slot[t]``, for all targets that read ``x``.
 
     Args:
         x: ``[tokens, d_in]``; ``y``: ``[tokens, d_out]``, what the base's linear layers made of ``x``, changed in place.
@@ -80,7 +79,8 @@ def adapt(
             for n in range(target.shape[0]):
                 if rank[s, target[n]] > 0:
                     _add(x[t:end], y[t:end], start[n], start[n + 1], arena[s], offset[s, target[n]], rank[s, target[n]])
-            _finish(y[t:end], scale[t:end], bias)
+            for row in range(t, end if bias.shape[0] > 0 else t):
+                y[row] += bias
 
 
 @compiled(parallel=False)
@@ -200,16 +200,3 @@ def _two_tokens(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray, firs
             put_few(y, k, out, few)
             put_few(w, k, beside, few)
         place += _RANKS * LANES
-
-
-@compiled(parallel=False)
-def _finish(y: np.ndarray, scale: np.ndarray, bias: np.ndarray) -> None:
-    """``y = scale * y + bias``, by rows."""
-    biased = bias.shape[0] > 0
-    for t in range(y.shape[0]):
-        out, factor = y[t], scale[t]
-        for k in range(out.shape[0]):
-            out[k] *= factor
-        if biased:
-            for k in range(out.shape[0]):
-                out[k] += bias[k]

@@ -1,7 +1,9 @@
 """Products of bytes as one instruction: what processors with AVX512-VNNI have for it, and which those are.
 
 ``tile`` is the inner loop of a matrix product for up to sixteen rows and sixteen columns, whose 256 sums stay in registers
-while four numbers of each row and column are multiplied at a time. Sums are whole numbers, and exact.
+while four numbers of each row and column are multiplied at a time. Sums are whole numbers, and exact. The outliers of a row,
+which have 15 bits instead of 8 (``panels``), bring their upper half in at the end, and the columns that matter most what their
+weights lost in 8 bits.
 """
 
 from __future__ import annotations
@@ -11,18 +13,27 @@ from functools import cache
 from typing import Any
 
 from llvmlite import binding, ir  # type: ignore[import-untyped]
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import types
 
-from hatrack.serving.kernels.lanes import LANES
+from hatrack.serving.kernels.vectors import FLOATS, INT32, LANES, MASK, WHOLE, all_of, every, inlined, instruction
 
-__all__ = ["CELL", "ROWS", "available", "tile1", "tile2", "tile4", "tile8", "tile16"]
+__all__ = [
+    "BEGIN", "BEGIN_FINE", "BEGIN_OUTLIERS", "CELL", "FINE", "FINE_AT", "HEAD", "MIDDLE", "OUTLIERS", "OUTLIERS_AT", "ROWS", "SHIFT",
+    "STEP", "STEP_FINE", "available", "tile1", "tile2", "tile4", "tile8", "tile16",
+]  # fmt: skip
 
 ROWS = 16  # of the largest tile
 CELL = 4  # numbers that are multiplied and added at once
-_INT32, _INT64 = ir.IntType(32), ir.IntType(64)
-_WHOLE, _FLOATS = ir.VectorType(_INT32, LANES), ir.VectorType(ir.FloatType(), LANES)
-_MASK = ir.VectorType(ir.IntType(1), LANES)
+MIDDLE = 128  # what is added to weights, which the instruction wants without sign
+OUTLIERS = 6  # of each row
+SHIFT = 7  # what the upper half of an outlier counts more, in bits
+FINE = 8  # columns whose weights have 8 bits more
+# A row's head: what its sum begins with, the same for its outliers and for its fine columns, the step of its numbers, that of its
+# numbers in the fine columns, these, four to a word; then each outlier's cell and the four bytes of it.
+BEGIN, BEGIN_OUTLIERS, BEGIN_FINE, STEP, STEP_FINE, FINE_AT = range(6)
+OUTLIERS_AT = FINE_AT + FINE // CELL
+HEAD = OUTLIERS_AT + 2 * OUTLIERS
+_INT64 = ir.IntType(64)
 _NEEDED = ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
 
 
@@ -36,54 +47,54 @@ def available() -> bool:
 def _tile(rows: int) -> Any:
     """The loop for so many rows, as an intrinsic.
 
-    ``tile(x, x_at, w, w_at, cells, begin, begin_at, factor, factor_at, out, out_at, width, live, columns)`` writes
-    ``out[row, column] = factor[column] * (begin[row] + sum x[row] w[column])``.
+    ``tile(x, x_at, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)`` writes
+    ``out[row, column] = factor[column] * (step[row] * (begin[row] + sum x[row] w[column]) + the same of the fine columns)``.
 
     Args of it:
-        x: int8, ``[cells, rows, 4]``. w: uint8, ``[cells, 16, 4]``. begin: int32, ``[rows]``. factor: float32, ``[16]``.
+        x: int8, ``[cells, rows, 4]``. w: uint8, ``[cells, 16, 4]``. fine: uint8, ``[FINE / 4, 16, 4]``, what 8 bits left of the
+            weights of the fine columns. head: int32, ``[rows, HEAD]``. factor: float32, ``[16]``.
         out: float32, rows of ``width``. Of all of these, where they begin in a longer array.
         live, columns: how many rows and columns are written.
     """
 
     def declared(
-        context: Any, x: Any, x_at: Any, w: Any, w_at: Any, cells: Any, begin: Any, begin_at: Any, factor: Any, factor_at: Any,
-        out: Any, out_at: Any, width: Any, live: Any, columns: Any,
+        context: Any, x: Any, x_at: Any, w: Any, w_at: Any, cells: Any, fine: Any, fine_at: Any, head: Any, head_at: Any,
+        factor: Any, factor_at: Any, out: Any, out_at: Any, width: Any, live: Any, columns: Any,
     ) -> tuple[Any, Callable[..., Any]]:  # fmt: skip  # pairs of an array and a place in it
         def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             pointers = []
-            for number in (0, 2, 5, 7, 9):
+            for number in (0, 2, 5, 7, 9, 11):
                 array = context.make_array(signature.args[number])(context, builder, given[number])
                 pointers.append(builder.gep(array.data, [given[number + 1]]))
-            left, right, begin, factor, out = pointers
-            sums = _loop(
-                builder, [_every(builder, builder.load(builder.gep(begin, [_INT64(r)]))) for r in range(rows)], left, right, given[4]
-            )
-            _write(builder, sums, factor, out, *given[11:])
+            left, right, fine, head, factor, out = pointers
+            heads = [builder.gep(head, [_INT64(HEAD * row)]) for row in range(rows)]
+            sums = _loop(builder, [_word(builder, one, BEGIN) for one in heads], left, right, given[4])
+            sums = [builder.add(total, _outliers(builder, one, right)) for total, one in zip(sums, heads, strict=True)]
+            rest = [_fine(builder, one, fine) for one in heads]
+            _write(builder, sums, rest, heads, factor, out, *given[13:])
             return context.get_dummy_value()
 
-        numbers = types.intp
-        return types.void(x, numbers, w, numbers, numbers, begin, numbers, factor, numbers, out, numbers, numbers, numbers, numbers), code
+        n = types.intp
+        return types.void(x, n, w, n, n, fine, n, head, n, factor, n, out, n, n, n, n), code
 
-    made: Any = intrinsic(declared)
-    return made
+    return inlined(declared)
 
 
 def _loop(builder: Any, sums: list[Any], left: Any, right: Any, cells: Any) -> list[Any]:
     """``sums`` and the products of all cells."""
-    product = _intrinsic(builder, "llvm.x86.avx512.vpdpbusd.512", _WHOLE, [_WHOLE] * 3)
     before, body, after = builder.block, builder.append_basic_block("cells"), builder.append_basic_block("sums")
     builder.branch(body)
     builder.position_at_end(body)
     cell = builder.phi(_INT64)
     cell.add_incoming(_INT64(0), before)
-    running = [builder.phi(_WHOLE) for _ in sums]
-    columns = builder.load(_at(builder, right, builder.mul(cell, _INT64(CELL * LANES)), _WHOLE), align=1)
+    running = [builder.phi(WHOLE) for _ in sums]
+    columns = builder.load(_at(builder, right, builder.mul(cell, _INT64(CELL * LANES)), WHOLE), align=1)
     added = []
     for row, total in enumerate(running):
         total.add_incoming(sums[row], before)
         place = builder.add(builder.mul(cell, _INT64(CELL * len(sums))), _INT64(CELL * row))
-        four = builder.load(_at(builder, left, place, _INT32), align=1)
-        added.append(builder.call(product, [total, columns, _every(builder, four)]))
+        four = builder.load(_at(builder, left, place, INT32), align=1)
+        added.append(_multiply(builder, total, columns, every(builder, four)))
         total.add_incoming(added[-1], body)
     following = builder.add(cell, _INT64(1))
     cell.add_incoming(following, body)
@@ -92,28 +103,52 @@ def _loop(builder: Any, sums: list[Any], left: Any, right: Any, cells: Any) -> l
     return added
 
 
-def _write(builder: Any, sums: list[Any], factor: Any, out: Any, width: Any, live: Any, columns: Any) -> None:
-    count = builder.trunc(columns, _INT32)
-    inside = builder.icmp_signed("<", ir.Constant(_WHOLE, list(range(LANES))), _every(builder, count))
-    pointer = _FLOATS.as_pointer()
-    read = _intrinsic(builder, "llvm.masked.load.v16f32.p0", _FLOATS, [pointer, _INT32, _MASK, _FLOATS])
-    write = _intrinsic(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), [_FLOATS, pointer, _INT32, _MASK])
-    nothing = ir.Constant(_FLOATS, [0.0] * LANES)
-    by = builder.call(read, [builder.bitcast(factor, pointer), _INT32(4), inside, nothing])
-    for row, total in enumerate(sums):
-        lives = builder.select(builder.icmp_signed("<", _INT64(row), live), inside, ir.Constant(_MASK, [0] * LANES))
+def _outliers(builder: Any, head: Any, right: Any) -> Any:
+    """What the upper halves of a row's outliers add to its sums."""
+    total = _word(builder, head, BEGIN_OUTLIERS)
+    for n in range(OUTLIERS):
+        cell = builder.sext(builder.load(builder.gep(head, [_INT64(OUTLIERS_AT + 2 * n)])), _INT64)
+        columns = builder.load(_at(builder, right, builder.mul(cell, _INT64(CELL * LANES)), WHOLE), align=1)
+        total = _multiply(builder, total, columns, _word(builder, head, OUTLIERS_AT + 2 * n + 1))
+    return builder.shl(total, all_of(SHIFT))
+
+
+def _fine(builder: Any, head: Any, fine: Any) -> Any:
+    """What a row's numbers in the fine columns make of the rest of their weights."""
+    total = _word(builder, head, BEGIN_FINE)
+    for n in range(FINE // CELL):
+        columns = builder.load(_at(builder, fine, _INT64(n * CELL * LANES), WHOLE), align=1)
+        total = _multiply(builder, total, columns, _word(builder, head, FINE_AT + n))
+    return total
+
+
+def _write(
+    builder: Any, sums: list[Any], rest: list[Any], heads: list[Any], factor: Any, out: Any, width: Any, live: Any, columns: Any
+) -> None:
+    inside = builder.icmp_signed("<", ir.Constant(WHOLE, list(range(LANES))), every(builder, builder.trunc(columns, INT32)))
+    pointer = FLOATS.as_pointer()
+    read = instruction(builder, "llvm.masked.load.v16f32.p0", FLOATS, [pointer, INT32, MASK, FLOATS])
+    write = instruction(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), [FLOATS, pointer, INT32, MASK])
+    nothing = ir.Constant(FLOATS, [0.0] * LANES)
+    by = builder.call(read, [builder.bitcast(factor, pointer), INT32(4), inside, nothing])
+    for row, (total, head) in enumerate(zip(sums, heads, strict=True)):
+        lives = builder.select(builder.icmp_signed("<", _INT64(row), live), inside, ir.Constant(MASK, [0] * LANES))
         place = builder.bitcast(builder.gep(out, [builder.mul(width, _INT64(row))]), pointer)
-        builder.call(write, [builder.fmul(builder.sitofp(total, _FLOATS), by), place, _INT32(4), lives])
+        whole, few = (
+            builder.fmul(builder.sitofp(part, FLOATS), builder.bitcast(_word(builder, head, step), FLOATS))
+            for part, step in ((total, STEP), (rest[row], STEP_FINE))
+        )
+        builder.call(write, [builder.fmul(builder.fadd(whole, few), by), place, INT32(4), lives])
 
 
-def _every(builder: Any, number: Any) -> Any:
-    """One int32 sixteen times."""
-    first = builder.insert_element(ir.Constant(_WHOLE, ir.Undefined), number, _INT32(0))
-    return builder.shuffle_vector(first, first, ir.Constant(_WHOLE, [0] * LANES))
+def _multiply(builder: Any, total: Any, columns: Any, four: Any) -> Any:
+    """``total`` and the products of four numbers with those of sixteen columns."""
+    return builder.call(instruction(builder, "llvm.x86.avx512.vpdpbusd.512", WHOLE, [WHOLE] * 3), [total, columns, four])
 
 
-def _intrinsic(builder: Any, name: str, result: Any, given: list[Any]) -> Any:
-    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, given), name)  # type: ignore[no-untyped-call]
+def _word(builder: Any, head: Any, number: int) -> Any:
+    """A word of a row's head, sixteen times."""
+    return every(builder, builder.load(builder.gep(head, [_INT64(number)])))
 
 
 def _at(builder: Any, pointer: Any, offset: Any, kind: Any) -> Any:
