@@ -27,6 +27,7 @@ def build_engine(
     shape = read_shape(files.config)
     if shape is None:
         return None
+    from hatrack.serving.decoder.linear import held_beside
     from hatrack.serving.decoder.model import Decoder
     from hatrack.serving.kv import KVBlocks, block_bytes
     from hatrack.serving.loader import Loader
@@ -34,7 +35,7 @@ def build_engine(
 
     half = settings.precision != "fp32"
     blocks = max(4, int(settings.kv_gb * 1e9) // block_bytes(shape, half=half))
-    memory = AdapterMemory(shape, settings.slots, settings.rank, half=half)
+    memory = AdapterMemory(shape, settings.slots, settings.rank, held_beside(settings.precision))
     loader = Loader(memory, Residency(settings.slots), folder, exact=settings.precision == "fp32")
     decoder = Decoder(files, shape, settings.precision, settings.context)
     engine = Engine(decoder, KVBlocks(shape, blocks, half=half), loader, settings, renderer.decode, renderer.stop_ids)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from hatrack.core.config_serve import ServeSettings
-from hatrack.serving.decoder.linear import Precision
+from hatrack.serving.decoder.shape import Precision
 
 __all__ = ["EngineSettings"]
 

@@ -1,8 +1,8 @@
 """Low-rank adapters in memory: packed into the rows of one arena, from which every token takes its own.
 
 A row's pages are taken when an adapter is first written there, and an adapter takes only its own size; changing the
-adapter in a row is one copy. Beside a base in 8 bits adapters lie in bfloat16: each token reads all of its own adapter, so
-sixteen tokens of as many adapters read more than the whole base, and memory is what they wait for.
+adapter in a row is one copy. Beside a base in 8 bits adapters are in 8 bits too, or in bfloat16 where the processor has no
+products of bytes: each token reads all of its own adapter, so sixteen tokens of as many adapters wait for memory.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 from hatrack.core.errors import AdapterBroken
 from hatrack.models.adapters.folder import WEIGHTS, read_json
 from hatrack.models.adapters.lora import PREFIX, LoraWeights, read_lora
-from hatrack.serving.decoder.shape import TARGETS, DecoderShape
+from hatrack.serving.decoder.shape import TARGETS, DecoderShape, Precision
 from hatrack.serving.kernels.adapters import pack, packed_size
+from hatrack.serving.kernels.byte_adapters import pack_pair, pair_bytes
 from hatrack.serving.kernels.halve import halve
 from hatrack.serving.kernels.memory import enlarge, zeros
 
@@ -34,30 +35,32 @@ class PackedLora:
 
     pairs: tuple[tuple[int, int, np.ndarray, np.ndarray], ...]
 
-    @property
-    def floats(self) -> int:
-        """Numbers in all matrices, as they lie in the arena."""
-        return sum(int(packed_size(a.shape[1], len(b), len(a))) for _, _, a, b in self.pairs)
-
 
 class AdapterMemory:
     """The arena. Row 0 is the base and stays empty (F33).
 
     Attributes:
-        arena: ``[slots + 1, floats]``, float32, or uint16 with the bits of bfloat16; offset, rank: ``[slots + 1, layers,
-            targets]``.
+        arena: ``[slots + 1, numbers]``: float32, uint16 with the bits of bfloat16, or bytes (``kernels.byte_adapters``).
+        offset, rank: ``[slots + 1, layers, targets]``.
     """
 
-    def __init__(self, shape: DecoderShape, slots: int, rank: int, *, half: bool = False) -> None:
+    def __init__(self, shape: DecoderShape, slots: int, rank: int, held: Precision = "fp32") -> None:
+        """``held``: how adapters lie there."""
         self.shape = shape
-        self.arena = zeros((slots + 1, _room(shape, rank)), np.uint16 if half else np.float32)
+        self._held = held
+        kind: type[np.generic] = {"fp32": np.float32, "bf16": np.uint16, "int8": np.uint8}[held]
+        self.arena = zeros((slots + 1, max(1, shape.layers * sum(self.size(*size, rank) for size in shape.sizes))), kind)
         self.offset = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int64)
         self.rank = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int32)
         self._settled: set[int] = set()
 
     def fits(self, packed: PackedLora) -> bool:
         """Whether a row is long enough for it."""
-        return bool(packed.floats <= self.arena.shape[1])
+        return bool(sum(self.size(a.shape[1], len(b), len(a)) for _, _, a, b in packed.pairs) <= self.arena.shape[1])
+
+    def size(self, d_in: int, d_out: int, rank: int) -> int:
+        """Numbers that a pair of matrices takes in a row."""
+        return int((pair_bytes if self._held == "int8" else packed_size)(d_in, d_out, rank))
 
     def write(self, slot: int, packed: PackedLora) -> None:
         """Put an adapter into a row that no running sequence uses."""
@@ -65,13 +68,14 @@ class AdapterMemory:
         row, end = self.arena[slot], 0
         for layer, target, a, b in packed.pairs:
             self.offset[slot, layer, target] = end
-            numbers = pack(a, b, in_turns=row.dtype != np.float32)
-            place = row[end : end + numbers.size]
-            if row.dtype == np.float32:
-                place[:] = numbers
+            place = row[end : end + self.size(a.shape[1], len(b), len(a))]
+            if self._held == "int8":
+                pack_pair(np.ascontiguousarray(a), np.ascontiguousarray(b), place)
+            elif self._held == "bf16":
+                halve(pack(a, b, in_turns=True), place)
             else:
-                halve(numbers, place)
-            end += numbers.size
+                place[:] = pack(a, b)
+            end += len(place)
         for layer, target, a, _ in packed.pairs:
             self.rank[slot, layer, target] = len(a)
 
@@ -113,12 +117,7 @@ def mixes(folder: Path, memory: AdapterMemory) -> bool:
                 return False
             found[path][part] = file.get_slice(key).get_shape()
     pairs = [(pair["A.weight"], pair["B.weight"]) for pair in found.values() if len(pair) == 2]  # half a pair is refused when it is read
-    return bool(sum(packed_size(a[1], b[0], a[0]) for a, b in pairs) <= memory.arena.shape[1])
-
-
-def _room(shape: DecoderShape, rank: int) -> int:
-    """Numbers of an adapter of ``rank`` on every target of every layer; at least one."""
-    return max(1, shape.layers * int(sum(packed_size(d_in, d_out, rank) for d_in, d_out in shape.sizes)))
+    return bool(sum(memory.size(a[1], b[0], a[0]) for a, b in pairs) <= memory.arena.shape[1])
 
 
 def _pack(weights: LoraWeights, places: dict[str, tuple[int, int]], shape: DecoderShape) -> PackedLora:

@@ -40,7 +40,7 @@ class Calibration:
         size = (table.size, shape.kv_heads, BLOCK, shape.head)
         self._kv = np.zeros(size, np.uint16), np.zeros(size, np.uint16)  # in bfloat16, as beside a base in 8 bits
         none = np.zeros((_SLOTS, len(TARGETS)), np.int64)
-        self._adapters = np.zeros((_SLOTS, 1), np.uint16), none, none.astype(np.int32)
+        self._adapters = np.zeros((_SLOTS, 1), np.uint8), none, none.astype(np.int32)
 
     def through(self, block: Block[Linear32]) -> tuple[torch.Tensor, ...]:
         """Go through the next block; returns the mean square of each input of its linear layers, in ``Block.linears``' order."""
@@ -62,7 +62,7 @@ class _Seen(Linear32):
 
     energy: torch.Tensor
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
         """Of the base alone."""
         rows = torch.from_numpy(x)
         self.energy = rows.square().mean(0)

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from hatrack.serving.decoder.shape import Precision
 from hatrack.serving.kernels import threads
 from hatrack.serving.kernels.adapters import adapt
 from hatrack.serving.kernels.bytes import multiply, pack_fine, pack_weights, packed_bytes
@@ -25,9 +26,7 @@ from hatrack.serving.kernels.panels import FINER
 from hatrack.serving.kernels.together import multiply_and_adapt
 from hatrack.serving.kernels.vnni import FINE, OUTLIERS, available
 
-__all__ = ["Linear", "Linear8", "Linear16", "Linear32", "LinearBytes", "LinearMaker", "Precision"]
-
-Precision = Literal["int8", "bf16", "fp32"]
+__all__ = ["Linear", "Linear8", "Linear16", "Linear32", "LinearBytes", "LinearMaker", "held_beside"]
 
 _TOP = 63  # largest magnitude of an input where torch multiplies
 
@@ -39,8 +38,8 @@ class Linear(Protocol):
         """``W x``: ``[rows, d_in]`` to ``[rows, d_out]``, float32."""
         ...
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
-        """``W x + B A x + bias``; ``more``: room for ``B A x``, where it is computed apart; ``adapters`` as in ``kernels.adapters``."""
+    def adapted(self, x: np.ndarray, bias: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+        """``W x + B A x + bias``; ``adapters`` as in ``kernels.adapters.adapt``."""
         ...
 
 
@@ -50,7 +49,7 @@ class _Apart:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
         """See ``Linear``."""
         y = self(torch.from_numpy(x)).numpy()
         adapt(x, y, bias, *adapters)
@@ -125,10 +124,10 @@ class LinearBytes:
         multiply(x.numpy(), *self._weights, out)
         return torch.from_numpy(out)
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
         """See ``Linear``."""
         out = np.empty((len(x), len(self._weights[-1])), np.float32)
-        multiply_and_adapt(x, *self._weights, bias, out, more, *adapters, self._workers)
+        multiply_and_adapt(x, *self._weights, bias, out, *adapters, self._workers)
         return out
 
 
@@ -151,6 +150,13 @@ class _Bytes:
         columns = (lost.square().sum(0) * energy).topk(min(FINE, weight.shape[1])).indices
         self.fine, self.rest = torch.zeros(FINE, dtype=torch.long), torch.zeros(len(weight), FINE)
         self.fine[: len(columns)], self.rest[:, : len(columns)] = columns, lost[:, columns]
+
+
+def held_beside(precision: Precision) -> Precision:
+    """How adapters are held beside a base in this precision."""
+    if precision == "int8":
+        return "int8" if available() else "bf16"
+    return precision
 
 
 class LinearMaker:

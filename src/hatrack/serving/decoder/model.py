@@ -13,9 +13,9 @@ import torch
 from hatrack.models.loading import BaseModelFiles
 from hatrack.serving.decoder.block import NO_BIAS, NOTHING, Block, BlockPass, Tokens
 from hatrack.serving.decoder.calibration import Calibration
-from hatrack.serving.decoder.linear import Linear, Linear32, LinearMaker, Precision
+from hatrack.serving.decoder.linear import Linear, Linear32, LinearMaker
 from hatrack.serving.decoder.rotary import rotary_table
-from hatrack.serving.decoder.shape import TARGETS, DecoderShape
+from hatrack.serving.decoder.shape import TARGETS, DecoderShape, Precision
 from hatrack.serving.decoder.weights import Weights
 from hatrack.serving.kernels.norm import add_norm
 from hatrack.serving.kv import KVBlocks

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["TARGETS", "DecoderShape", "read_shape", "rotary"]
+__all__ = ["TARGETS", "DecoderShape", "Precision", "read_shape", "rotary"]
+
+Precision = Literal["int8", "bf16", "fp32"]
 
 # Linear layers of a block that an adapter may change, in the order of their slots.
 TARGETS = (

@@ -17,7 +17,7 @@ import numpy as np
 from hatrack.serving.kernels import compiled, prange
 from hatrack.serving.kernels.lanes import LANES, load, load_few, load_first, load_second, multiply_add, none, put, put_few, spread, total
 
-__all__ = ["adapt", "adapts", "add_adapters", "pack", "packed_size"]
+__all__ = ["adapt", "pack", "packed_size"]
 
 _TOGETHER = 8  # tokens that share a matrix while it lies in the nearest cache
 _RANKS = 4  # that are computed at once: what a token brings and takes is fetched once for all of them
@@ -81,45 +81,6 @@ def adapt(
                     _add(x[t:end], y[t:end], start[n], start[n + 1], arena[s], offset[s, target[n]], rank[s, target[n]])
             for row in range(t, end if bias.shape[0] > 0 else t):
                 y[row] += bias
-
-
-@compiled(parallel=False)
-def add_adapters(
-    x: np.ndarray,
-    out: np.ndarray,
-    begin: int,
-    end: int,
-    width: int,
-    arena: np.ndarray,
-    offset: np.ndarray,
-    rank: np.ndarray,
-    slot: np.ndarray,
-    target: np.ndarray,
-    start: np.ndarray,
-) -> None:
-    """``out[t, :width] = B A x[t]`` for tokens ``begin`` to ``end``; rows of those that have no adapter stay as they are."""
-    t = begin
-    while t < end:
-        until = t + 1
-        while until < end and until < t + _TOGETHER and slot[until] == slot[t]:
-            until += 1
-        s = slot[t]
-        if adapts(rank, s, target):
-            for row in range(t, until):
-                out[row, :width] = np.float32(0)
-            for n in range(target.shape[0]):
-                if rank[s, target[n]] > 0:
-                    _add(x[t:until], out[t:until], start[n], start[n + 1], arena[s], offset[s, target[n]], rank[s, target[n]])
-        t = until
-
-
-@compiled(parallel=False)
-def adapts(rank: np.ndarray, slot: int, target: np.ndarray) -> bool:
-    """Whether the adapter in a slot changes any of these layers."""
-    found = False
-    for n in range(target.shape[0]):
-        found = found or rank[slot, target[n]] > 0
-    return found
 
 
 @compiled(parallel=False)

@@ -84,13 +84,14 @@ def _sum_tile(
     factor: np.ndarray, factor_at: int, out: np.ndarray, out_at: int, width: int, live: int, columns: int,
 ) -> None:  # fmt: skip  # see ``vnni``
     rows = tile_rows(live)
+    x_step = rows * CELL
     if rows == 1:
-        tile1(x, x_at, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
+        tile1(x, x_at, x_step, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
     elif rows == 2:
-        tile2(x, x_at, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
+        tile2(x, x_at, x_step, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
     elif rows == 4:
-        tile4(x, x_at, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
+        tile4(x, x_at, x_step, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
     elif rows == 8:
-        tile8(x, x_at, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
+        tile8(x, x_at, x_step, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
     else:
-        tile16(x, x_at, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
+        tile16(x, x_at, x_step, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)

@@ -9,10 +9,25 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["FLOAT", "FLOATS", "INT32", "LANES", "MASK", "WHOLE", "Code", "all_of", "every", "inlined", "instruction", "lanes_of"]
+__all__ = [
+    "FLOAT",
+    "FLOATS",
+    "INT32",
+    "INT64",
+    "LANES",
+    "MASK",
+    "WHOLE",
+    "Code",
+    "all_of",
+    "every",
+    "fetch",
+    "inlined",
+    "instruction",
+    "lanes_of",
+]
 
 LANES = 16
-FLOAT, INT32 = ir.FloatType(), ir.IntType(32)
+FLOAT, INT32, INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 FLOATS, WHOLE = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
 MASK = ir.VectorType(ir.IntType(1), LANES)
 
@@ -48,3 +63,10 @@ def every(builder: Any, number: Any) -> Any:
 def instruction(builder: Any, name: str, result: Any, given: list[Any]) -> Any:
     """One of LLVM's own functions."""
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, given), name)  # type: ignore[no-untyped-call]
+
+
+def fetch(builder: Any, pointer: Any) -> None:
+    """Tell the processor that what lies there is going to be read; any place will do, also one behind the end."""
+    place = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+    told = instruction(builder, "llvm.prefetch.p0", ir.VoidType(), [place.type, INT32, INT32, INT32])
+    builder.call(told, [place, INT32(0), INT32(3), INT32(1)])  # to read, into the nearest cache, data
