@@ -48,8 +48,8 @@ class AdapterMemory:
         """``held``: how adapters lie there."""
         self.shape = shape
         self._held = held
-        kind: type[np.generic] = {"fp32": np.float32, "bf16": np.uint16, "int8": np.uint8}[held]
-        self.arena = zeros((slots + 1, max(1, shape.layers * sum(self.size(*size, rank) for size in shape.sizes))), kind)
+        kinds: dict[Precision, type[np.generic]] = {"fp32": np.float32, "bf16": np.uint16, "int8": np.uint8}
+        self.arena = zeros((slots + 1, max(1, shape.layers * sum(self.size(*size, rank) for size in shape.sizes))), kinds[held])
         self.offset = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int64)
         self.rank = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int32)
         self._settled: set[int] = set()

@@ -74,6 +74,7 @@ class BlockPass:
         self._place = (tokens.position, tokens.row, tokens.table, *turns)
         self._h, self._at = np.empty((n, shape.width), np.float32), np.empty((n, shape.heads * shape.head), np.float32)
         self._inner = np.empty((n, shape.inner), np.float32)
+        self._more = np.empty(n * max(int(start[-1]) for _, start in self._groups), np.float32)  # for what adapters add
 
     def run(
         self,
@@ -92,10 +93,10 @@ class BlockPass:
         qkv_group, o_group, gate_group, down_group = self._groups
         arena, eps, heads = (*adapters, self._slot), self._shape.eps, self._shape.heads
         add_norm(x, y, block.norm1, eps, self._h)
-        qkv = block.qkv.adapted(self._h, block.qkv_bias, *arena, *qkv_group)
+        qkv = block.qkv.adapted(self._h, block.qkv_bias, self._more, *arena, *qkv_group)
         store(qkv, *self._place, *kv, heads)
         attend(qkv, *self._place, *kv, heads, self._at)
-        y = block.o.adapted(self._at, NO_BIAS, *arena, *o_group)
+        y = block.o.adapted(self._at, NO_BIAS, self._more, *arena, *o_group)
         add_norm(x, y, block.norm2, eps, self._h)
-        gated(block.gate_up.adapted(self._h, NO_BIAS, *arena, *gate_group), self._inner)
-        return block.down.adapted(self._inner, NO_BIAS, *arena, *down_group)
+        gated(block.gate_up.adapted(self._h, NO_BIAS, self._more, *arena, *gate_group), self._inner)
+        return block.down.adapted(self._inner, NO_BIAS, self._more, *arena, *down_group)

@@ -62,7 +62,7 @@ class _Seen(Linear32):
 
     energy: torch.Tensor
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
         """Of the base alone."""
         rows = torch.from_numpy(x)
         self.energy = rows.square().mean(0)

@@ -38,8 +38,8 @@ class Linear(Protocol):
         """``W x``: ``[rows, d_in]`` to ``[rows, d_out]``, float32."""
         ...
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
-        """``W x + B A x + bias``; ``adapters`` as in ``kernels.adapters.adapt``."""
+    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+        """``W x + B A x + bias``; ``more``: room for ``B A x``; ``adapters`` as in ``kernels.adapters.adapt``."""
         ...
 
 
@@ -49,7 +49,7 @@ class _Apart:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
         """See ``Linear``."""
         y = self(torch.from_numpy(x)).numpy()
         adapt(x, y, bias, *adapters)
@@ -124,10 +124,10 @@ class LinearBytes:
         multiply(x.numpy(), *self._weights, out)
         return torch.from_numpy(out)
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
         """See ``Linear``."""
         out = np.empty((len(x), len(self._weights[-1])), np.float32)
-        multiply_and_adapt(x, *self._weights, bias, out, *adapters, self._workers)
+        multiply_and_adapt(x, *self._weights, bias, out, more, *adapters, self._workers)
         return out
 
 

@@ -29,6 +29,10 @@ prange: Any = _numba.prange
 threads: Any = _numba.get_num_threads  # that share a prange
 
 
-def compiled(*, parallel: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A loop over numpy arrays as machine code; ``parallel`` shares its ``prange`` among the threads."""
-    return _numba.njit(parallel=parallel, fastmath=_FAST, cache=True)  # type: ignore[no-any-return]  # numba is untyped
+def compiled(*, parallel: bool, exact: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A loop over numpy arrays as machine code; ``parallel`` shares its ``prange`` among the threads.
+
+    ``exact``: each operation as it stands, in the order in which it stands. Numba's leave to do otherwise covers instructions that
+    are written by hand, too, and then may round one row of a tile in another way than its neighbour.
+    """
+    return _numba.njit(parallel=parallel, fastmath=False if exact else _FAST, cache=True)  # type: ignore[no-any-return]  # numba is untyped

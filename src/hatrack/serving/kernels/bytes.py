@@ -78,7 +78,7 @@ def multiply_groups(
             )  # fmt: skip
 
 
-@compiled(parallel=False)
+@compiled(parallel=False, exact=True)
 def _sum_tile(
     x: np.ndarray, x_at: int, w: np.ndarray, w_at: int, cells: int, fine: np.ndarray, fine_at: int, head: np.ndarray, head_at: int,
     factor: np.ndarray, factor_at: int, out: np.ndarray, out_at: int, width: int, live: int, columns: int,

@@ -1,6 +1,6 @@
-"""``out += B v`` for rows with few numbers and many columns, by the instruction of ``vnni``: sixteen columns after sixteen, in one loop.
+"""``out = B v`` for rows of few numbers, by the instruction of ``vnni``: sixteen columns after sixteen, in one loop.
 
-``adding(x, x_at, x_step, w, w_at, cells, head, head_at, out, out_at, width, groups)`` adds to ``out[row, column]``
+``outputs(x, x_at, x_step, w, w_at, cells, head, head_at, out, out_at, width, groups)`` sets ``out[row, column]`` to
 ``step[row] * (begin[row] + sum x[row] w[column])``.
 
 Args of it:
@@ -19,13 +19,13 @@ from numba.core import cgutils, types
 from hatrack.serving.kernels.vectors import FLOATS, INT32, INT64, LANES, WHOLE, every, inlined
 from hatrack.serving.kernels.vnni import CELL, at, products, word
 
-__all__ = ["SHORT", "SHORT_STEP", "adding1", "adding2", "adding4"]
+__all__ = ["SHORT", "SHORT_STEP", "outputs1", "outputs2", "outputs4"]
 
 SHORT = 2  # words of a head
 SHORT_STEP = 1
 
 
-def _adding(rows: int) -> Any:
+def _outputs(rows: int) -> Any:
     def declared(
         context: Any, x: Any, x_at: Any, x_step: Any, w: Any, w_at: Any, cells: Any, head: Any, head_at: Any, out: Any, out_at: Any,
         width: Any, groups: Any,
@@ -40,7 +40,7 @@ def _adding(rows: int) -> Any:
             words = [[word(builder, builder.gep(head, [INT64(SHORT * row)]), n) for n in range(SHORT)] for row in range(rows)]
             with cgutils.for_range(builder, groups) as group:
                 weights = builder.mul(group.index, builder.mul(cells, INT64(CELL * LANES)))
-                sums = [cgutils.alloca_once_value(builder, begin) for begin, _ in words]
+                sums = [cgutils.alloca_once_value(builder, begin) for begin, _ in words]  # type: ignore[no-untyped-call]
                 with cgutils.for_range(builder, cells) as cell:
                     place = builder.add(weights, builder.mul(cell.index, INT64(CELL * LANES)))
                     columns = builder.load(at(builder, right, place, WHOLE), align=1)
@@ -51,8 +51,8 @@ def _adding(rows: int) -> Any:
                 for row, total in enumerate(sums):
                     place = builder.add(builder.mul(width, INT64(row)), builder.mul(group.index, INT64(LANES)))
                     columns = at(builder, out, place, FLOATS)
-                    added = builder.fmul(builder.sitofp(builder.load(total), FLOATS), builder.bitcast(words[row][SHORT_STEP], FLOATS))
-                    builder.store(builder.fadd(builder.load(columns, align=4), added), columns, align=4)
+                    whole = builder.fmul(builder.sitofp(builder.load(total), FLOATS), builder.bitcast(words[row][SHORT_STEP], FLOATS))
+                    builder.store(whole, columns, align=4)
             return context.get_dummy_value()
 
         n = types.intp
@@ -61,4 +61,4 @@ def _adding(rows: int) -> Any:
     return inlined(declared)
 
 
-adding1, adding2, adding4 = (_adding(rows) for rows in (1, 2, 4))
+outputs1, outputs2, outputs4 = (_outputs(rows) for rows in (1, 2, 4))

@@ -77,7 +77,7 @@ def tile_rows(rows: int) -> int:
     return ROWS
 
 
-@compiled(parallel=False)
+@compiled(parallel=False, exact=True)
 def _round_row(x: np.ndarray, panels: np.ndarray, place: int, step: int, fine: np.ndarray, head: np.ndarray) -> None:
     """A row into its panel, four numbers every ``step``, and its head."""
     at = np.empty(OUTLIERS, np.int64)
@@ -114,7 +114,7 @@ def _round_row(x: np.ndarray, panels: np.ndarray, place: int, step: int, fine: n
     head.view(np.float32)[STEP_FINE] = grain / np.float32(FINER)
 
 
-@compiled(parallel=False)
+@compiled(parallel=False, exact=True)
 def _step_of(x: np.ndarray, at: np.ndarray) -> np.float32:
     """The step of a row's numbers; ``at`` receives the places of its outliers (one behind the row's end is none)."""
     first, second, third, fourth = none(), none(), none(), none()
