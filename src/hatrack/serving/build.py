@@ -35,9 +35,9 @@ def build_engine(
 
     half = settings.precision != "fp32"
     blocks = max(4, int(settings.kv_gb * 1e9) // block_bytes(shape, half=half))
-    memory = AdapterMemory(shape, settings.slots, settings.rank, held_beside(settings.precision))
-    loader = Loader(memory, Residency(settings.slots), folder, exact=settings.precision == "fp32")
     decoder = Decoder(files, shape, settings.precision, settings.context)
+    memory = AdapterMemory(shape, settings.slots, settings.rank, held_beside(settings.precision), decoder.fine)
+    loader = Loader(memory, Residency(settings.slots), folder, exact=settings.precision == "fp32")
     engine = Engine(decoder, KVBlocks(shape, blocks, half=half), loader, settings, renderer.decode, renderer.stop_ids)
     engine.warm()
     return engine

@@ -21,6 +21,7 @@ from hatrack.serving.kernels.adapters import pack, packed_size
 from hatrack.serving.kernels.byte_adapters import pack_pair, pair_bytes
 from hatrack.serving.kernels.halve import halve
 from hatrack.serving.kernels.memory import enlarge, zeros
+from hatrack.serving.kernels.vnni import FINE
 
 __all__ = ["AdapterMemory", "PackedLora", "mixes", "pack_lora"]
 
@@ -44,10 +45,11 @@ class AdapterMemory:
         offset, rank: ``[slots + 1, layers, targets]``.
     """
 
-    def __init__(self, shape: DecoderShape, slots: int, rank: int, held: Precision = "fp32") -> None:
-        """``held``: how adapters lie there."""
+    def __init__(self, shape: DecoderShape, slots: int, rank: int, held: Precision = "fp32", fine: np.ndarray | None = None) -> None:
+        """``held``: how adapters lie there; ``fine``: the base's fine columns, ``[layers, targets, FINE]``, for 8 bits."""
         self.shape = shape
         self._held = held
+        self._fine = np.zeros((shape.layers, len(TARGETS), FINE), np.int64) if fine is None else fine
         kinds: dict[Precision, type[np.generic]] = {"fp32": np.float32, "bf16": np.uint16, "int8": np.uint8}
         self.arena = zeros((slots + 1, max(1, shape.layers * sum(self.size(*size, rank) for size in shape.sizes))), kinds[held])
         self.offset = np.zeros((slots + 1, shape.layers, len(TARGETS)), np.int64)
@@ -70,7 +72,7 @@ class AdapterMemory:
             self.offset[slot, layer, target] = end
             place = row[end : end + self.size(a.shape[1], len(b), len(a))]
             if self._held == "int8":
-                pack_pair(np.ascontiguousarray(a), np.ascontiguousarray(b), place)
+                pack_pair(np.ascontiguousarray(a), np.ascontiguousarray(b), self._fine[layer, target], place)
             elif self._held == "bf16":
                 halve(pack(a, b, in_turns=True), place)
             else:

@@ -116,6 +116,7 @@ class LinearBytes:
             held.fine.numpy(),
             held.scale.numpy(),
         )
+        self.fine: np.ndarray = held.fine.numpy()
         self._workers = int(threads())
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:

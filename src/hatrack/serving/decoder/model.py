@@ -13,7 +13,7 @@ import torch
 from hatrack.models.loading import BaseModelFiles
 from hatrack.serving.decoder.block import NO_BIAS, NOTHING, Block, BlockPass, Tokens
 from hatrack.serving.decoder.calibration import Calibration
-from hatrack.serving.decoder.linear import Linear, Linear32, LinearMaker
+from hatrack.serving.decoder.linear import Linear, Linear32, LinearBytes, LinearMaker
 from hatrack.serving.decoder.rotary import rotary_table
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape, Precision
 from hatrack.serving.decoder.weights import Weights
@@ -50,6 +50,12 @@ class Decoder:
         self._norm = weights.array("model.norm.weight")
         head = weights.get("lm_head.weight") if weights.has("lm_head.weight") else weights.get("model.embed_tokens.weight")
         self._head = make(head, calibration.end(self._norm) if calibration else None)
+
+    @property
+    def fine(self) -> np.ndarray | None:
+        """The columns that have more than 8 bits, of each layer for each of ``TARGETS``; None in another precision."""
+        rows = [[linear.fine for linear in block.linears() if isinstance(linear, LinearBytes)] for block in self._blocks]
+        return np.array([[qkv, qkv, qkv, o, gate_up, gate_up, down] for qkv, o, gate_up, down in rows]) if all(rows) else None
 
     @torch.inference_mode()
     def step(self, tokens: Tokens, kv: KVBlocks, adapters: AdapterMemory) -> torch.Tensor:

@@ -4,11 +4,12 @@ Sixteen tokens of as many adapters read more bytes than the whole base; in 8 bit
 whole numbers already. Of ``A`` each rank has its scale and of ``B`` each rank too, so both scales are one factor of what lies
 between them.
 
-    x in panels ─► ranks: A x, factors ─► v float32 ─► in 8 bits, one step for each token ─► outputs: B v
+    x in panels ─► tile: A x, factors ─► v float32 ─► in 15 bits, one step for each token ─► outputs: B v
 
-A pair lies in a row of the arena as it is read: ``factors`` float32 ``[ranks]``, ``A [d_in / 4, 16 ranks, 4]`` for each sixteen
-ranks, ``B [d_out / 16: rank / 4, 16, 4]``; what is missing of these is zeros. Sums are exact, so a token's answer does not depend
-on how many neighbours have the same adapter and are computed with it (F25).
+A pair lies in a row of the arena as it is read: ``factors`` float32 ``[ranks]``; what 8 bits leave of ``A`` in the base's fine
+columns (``panels``), ``[2, 16 ranks, 4]`` for each sixteen ranks; ``A``, ``[d_in / 4, 16 ranks, 4]`` for each sixteen; ``B``,
+``[d_out / 16: rank / 4, 16, 4]``. What is missing of these is zeros. Sums are exact, so a token's answer does not depend on how
+many neighbours have the same adapter and are computed with it (F25).
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 
 from hatrack.serving.kernels import compiled
 from hatrack.serving.kernels.outputs import SHORT, SHORT_STEP, outputs1, outputs2, outputs4
-from hatrack.serving.kernels.panels import tile_rows
+from hatrack.serving.kernels.panels import FINER, tile_rows
 from hatrack.serving.kernels.vectors import LANES
-from hatrack.serving.kernels.vnni import CELL, HEAD, MIDDLE, ROWS, ranks1, ranks2, ranks4, ranks8, ranks16
+from hatrack.serving.kernels.vnni import CELL, FINE, HEAD, MIDDLE, ROWS, SHIFT, tile1, tile2, tile4, tile8, tile16
 
 __all__ = ["adapt_bytes", "largest_rank", "pack_pair", "pair_bytes"]
 
@@ -31,7 +32,7 @@ _LEAST = np.float32(1e-30)
 def pair_bytes(d_in: int, d_out: int, rank: int) -> int:
     """What a pair of matrices takes in the arena."""
     ranks = _sixteens(rank)
-    whole: int = 4 * ranks + ranks * _sixteens(d_in) + _sixteens(d_out) * _cells(rank) * CELL
+    whole: int = ranks * (4 + FINE + _sixteens(d_in)) + _sixteens(d_out) * _cells(rank) * CELL
     return whole
 
 
@@ -47,11 +48,15 @@ def _cells(rank: int) -> int:
 
 
 @compiled(parallel=False)
-def pack_pair(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """Write ``A [rank, d_in]`` and ``B [d_out, rank]``, float32, into ``out``, ``[pair_bytes]`` uint8."""
+def pack_pair(a: np.ndarray, b: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+    """Write ``A [rank, d_in]`` and ``B [d_out, rank]``, float32, into ``out``, ``[pair_bytes]`` uint8.
+
+    Args:
+        columns: ``[FINE]``, the fine columns of the base's layer; one that stands there twice counts once.
+    """
     rank, d_in, d_out = a.shape[0], a.shape[1], b.shape[0]
     ranks, size, cells = _sixteens(rank), _sixteens(d_in), _cells(rank)
-    factors, begin = out[: 4 * ranks].view(np.float32), 4 * ranks + ranks * size
+    factors, begin = out[: 4 * ranks].view(np.float32), ranks * (4 + FINE + size)
     factors[:] = np.float32(0)
     out[4 * ranks :] = MIDDLE
     inverse = np.empty(rank, np.float32)
@@ -65,7 +70,13 @@ def pack_pair(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
             most = max(most, abs(a[r, k]))
         step, inverse[r] = max(most, _LEAST) / np.float32(_TOP), np.float32(_TOP) / max(largest[r], _LEAST)
         factors[r] = step / inverse[r]
-        place = 4 * ranks + r // LANES * LANES * size + r % LANES * CELL
+        place = 4 * ranks + r // LANES * LANES * FINE + r % LANES * CELL
+        for n in range(FINE):
+            k = columns[n]
+            if not (columns[:n] == k).any():
+                rest = a[r, k] / step - np.rint(a[r, k] / step)
+                out[place + n // CELL * CELL * LANES + n % CELL] = np.uint8(np.int32(np.rint(rest * FINER)) + MIDDLE)
+        place = ranks * (4 + FINE) + r // LANES * LANES * size + r % LANES * CELL
         for k in range(d_in):
             out[place + k // CELL * CELL * LANES + k % CELL] = np.uint8(np.int32(np.rint(a[r, k] / step)) + MIDDLE)
     for o in range(d_out):
@@ -90,7 +101,7 @@ def adapt_bytes(
     adapters = arena.reshape(arena.size)  # views of parts are counted, and threads wait for each other's counts
     factors = adapters.view(np.float32)
     room = _sixteens(largest_rank(rank, slot, target, begin, end))
-    sums, ranked, short = np.empty(ROWS * room, np.float32), np.empty(ROWS * room, np.int8), np.empty(ROWS * SHORT, np.int32)
+    sums, ranked, short = np.empty(ROWS * room, np.float32), np.empty(2 * ROWS * room, np.int8), np.empty(ROWS * SHORT, np.int32)
     t = begin
     while t < end:
         rows, s = _run(t, end, slot), slot[t]
@@ -101,11 +112,11 @@ def adapt_bytes(
             ranks = _sixteens(r)
             for first in range(0, ranks, LANES):
                 _sum_ranks(
-                    rows, x, place, step, adapters, at + 4 * ranks + first * size, size // CELL, words, t * HEAD,
-                    factors, at // 4 + first, sums, first, ranks,
+                    rows, x, place, step, adapters, at + ranks * (4 + FINE) + first * size, size // CELL,
+                    at + 4 * ranks + first * FINE, words, t * HEAD, factors, at // 4 + first, sums, first, ranks,
                 )  # fmt: skip
             _narrow(sums, rows, r, ranks, ranked, short)  # of no rank nothing, which makes zeros
-            at += ranks * (4 + size)
+            at += ranks * (4 + FINE + size)
             _set_outputs(rows, ranked, adapters, at, _cells(r), short, out, t * d_out + start[n], d_out, width)
         t += rows
 
@@ -135,35 +146,38 @@ def _run(t: int, end: int, slot: np.ndarray) -> int:
 
 @compiled(parallel=False, exact=True)
 def _narrow(sums: np.ndarray, rows: int, rank: int, ranks: int, out: np.ndarray, heads: np.ndarray) -> None:
-    """``[rows, ranks]`` in 8 bits, cell by cell; what each row's sum begins with and its step into ``heads``, ``[rows * SHORT]``."""
+    """``[rows, ranks]`` in 15 bits: low ones cell by cell, then high ones, and each row's head (``outputs``)."""
+    behind = _cells(rank) * CELL * rows
     for row in range(rows):
         most = _LEAST
         for r in range(rank):
             most = max(most, abs(sums[row * ranks + r]))
-        inverse, whole = np.float32(_TOP) / most, np.int32(0)
+        inverse, whole = np.float32(_TOP << SHIFT) / most, np.int32(0)
         for r in range(_cells(rank) * CELL):
             number = np.int32(np.rint(sums[row * ranks + r] * inverse))
-            out[r // CELL * CELL * rows + row * CELL + r % CELL] = np.int8(number)
+            high = (number + (1 << (SHIFT - 1))) >> SHIFT
+            place = r // CELL * CELL * rows + row * CELL + r % CELL
+            out[place], out[behind + place] = np.int8(number - (high << SHIFT)), np.int8(high)
             whole += number
         heads[row * SHORT] = -whole * MIDDLE
-        heads.view(np.float32)[row * SHORT + SHORT_STEP] = most / np.float32(_TOP)
+        heads.view(np.float32)[row * SHORT + SHORT_STEP] = most / np.float32(_TOP << SHIFT)
 
 
 @compiled(parallel=False, exact=True)
 def _sum_ranks(
-    rows: int, x: np.ndarray, x_at: int, x_step: int, w: np.ndarray, w_at: int, cells: int, head: np.ndarray, head_at: int,
-    factor: np.ndarray, factor_at: int, out: np.ndarray, out_at: int, width: int,
+    rows: int, x: np.ndarray, x_at: int, x_step: int, w: np.ndarray, w_at: int, cells: int, fine_at: int, head: np.ndarray,
+    head_at: int, factor: np.ndarray, factor_at: int, out: np.ndarray, out_at: int, width: int,
 ) -> None:  # fmt: skip  # see ``vnni``
     if rows == 1:
-        ranks1(x, x_at, x_step, w, w_at, cells, w, 0, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
+        tile1(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
     elif rows == 2:
-        ranks2(x, x_at, x_step, w, w_at, cells, w, 0, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
+        tile2(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
     elif rows == 4:
-        ranks4(x, x_at, x_step, w, w_at, cells, w, 0, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
+        tile4(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
     elif rows == 8:
-        ranks8(x, x_at, x_step, w, w_at, cells, w, 0, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
+        tile8(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
     else:
-        ranks16(x, x_at, x_step, w, w_at, cells, w, 0, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
+        tile16(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
 
 
 @compiled(parallel=False, exact=True)
@@ -185,6 +199,7 @@ def _set_outputs(
         for column in range(columns % LANES):  # number by number
             total = head[row * SHORT]
             for k in range(cells * CELL):
-                number = x[k // CELL * rows * CELL + row * CELL + k % CELL]
-                total += np.int32(number) * np.int32(w[w_at + k // CELL * CELL * LANES + column * CELL + k % CELL])
+                place = k // CELL * rows * CELL + row * CELL + k % CELL
+                number = np.int32(x[place]) + (np.int32(x[cells * CELL * rows + place]) << SHIFT)
+                total += number * np.int32(w[w_at + k // CELL * CELL * LANES + column * CELL + k % CELL])
             out[out_at + row * width + column] = np.float32(total) * head.view(np.float32)[row * SHORT + SHORT_STEP]

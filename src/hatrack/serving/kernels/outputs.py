@@ -4,9 +4,9 @@
 ``step[row] * (begin[row] + sum x[row] w[column])``.
 
 Args of it:
-    x: int8, cells of ``x_step`` bytes, which begin with ``[rows, 4]``. w: uint8, ``[groups, cells, 16, 4]``. head: int32,
-        ``[rows, SHORT]``: what the sum begins with, and the step. out: float32, rows of ``width``. Of all of these, where they
-        begin in a longer array. groups: of sixteen columns.
+    x: int8, cells of ``x_step`` bytes, which begin with ``[rows, 4]``, and as many again with what counts 128 times.
+    w: uint8, ``[groups, cells, 16, 4]``. head: int32, ``[rows, SHORT]``: what the sum begins with, and the step.
+    out: float32, rows of ``width``. Of all of these, where they begin in a longer array. groups: of sixteen columns.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from numba.core import cgutils, types
 
-from hatrack.serving.kernels.vectors import FLOATS, INT32, INT64, LANES, WHOLE, every, inlined
-from hatrack.serving.kernels.vnni import CELL, at, products, word
+from hatrack.serving.kernels.vectors import FLOATS, INT32, INT64, LANES, WHOLE, all_of, every, inlined
+from hatrack.serving.kernels.vnni import CELL, SHIFT, at, products, word
 
 __all__ = ["SHORT", "SHORT_STEP", "outputs1", "outputs2", "outputs4"]
 
@@ -41,17 +41,20 @@ def _outputs(rows: int) -> Any:
             with cgutils.for_range(builder, groups) as group:
                 weights = builder.mul(group.index, builder.mul(cells, INT64(CELL * LANES)))
                 sums = [cgutils.alloca_once_value(builder, begin) for begin, _ in words]  # type: ignore[no-untyped-call]
+                highs = [cgutils.alloca_once_value(builder, all_of(0)) for _ in words]  # type: ignore[no-untyped-call]
                 with cgutils.for_range(builder, cells) as cell:
                     place = builder.add(weights, builder.mul(cell.index, INT64(CELL * LANES)))
                     columns = builder.load(at(builder, right, place, WHOLE), align=1)
-                    for row, total in enumerate(sums):
-                        place = builder.add(builder.mul(cell.index, step), INT64(CELL * row))
-                        four = every(builder, builder.load(at(builder, left, place, INT32), align=1))
-                        builder.store(products(builder, builder.load(total), columns, four), total)
-                for row, total in enumerate(sums):
+                    for part, totals in ((cell.index, sums), (builder.add(cell.index, cells), highs)):
+                        for row, total in enumerate(totals):
+                            place = builder.add(builder.mul(part, step), INT64(CELL * row))
+                            four = every(builder, builder.load(at(builder, left, place, INT32), align=1))
+                            builder.store(products(builder, builder.load(total), columns, four), total)
+                for row, (low, high) in enumerate(zip(sums, highs, strict=True)):
+                    total = builder.add(builder.load(low), builder.shl(builder.load(high), all_of(SHIFT)))
                     place = builder.add(builder.mul(width, INT64(row)), builder.mul(group.index, INT64(LANES)))
                     columns = at(builder, out, place, FLOATS)
-                    whole = builder.fmul(builder.sitofp(builder.load(total), FLOATS), builder.bitcast(words[row][SHORT_STEP], FLOATS))
+                    whole = builder.fmul(builder.sitofp(total, FLOATS), builder.bitcast(words[row][SHORT_STEP], FLOATS))
                     builder.store(whole, columns, align=4)
             return context.get_dummy_value()
 

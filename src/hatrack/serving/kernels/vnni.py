@@ -35,11 +35,6 @@ __all__ = [
     "at",
     "available",
     "products",
-    "ranks1",
-    "ranks2",
-    "ranks4",
-    "ranks8",
-    "ranks16",
     "scaled",
     "tile1",
     "tile2",
@@ -72,7 +67,7 @@ def available() -> bool:
     return all(features.get(name, False) for name in _NEEDED)
 
 
-def _tile(rows: int, *, fine: bool = True) -> Any:
+def _tile(rows: int) -> Any:
     """The loop for so many rows, as an intrinsic.
 
     ``tile(x, x_at, x_step, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)``
@@ -84,7 +79,6 @@ def _tile(rows: int, *, fine: bool = True) -> Any:
             factor: float32, ``[16]``.
         out: float32, rows of ``width``. Of all of these, where they begin in a longer array.
         live, columns: how many rows and columns are written.
-    Without ``fine`` there are no fine columns.
     """
 
     def declared(
@@ -100,10 +94,8 @@ def _tile(rows: int, *, fine: bool = True) -> Any:
             heads = [builder.gep(head, [INT64(HEAD * row)]) for row in range(rows)]
             sums = _loop(builder, [word(builder, one, BEGIN) for one in heads], left, given[2], right, given[5])
             sums = [builder.add(total, _outliers(builder, one, right)) for total, one in zip(sums, heads, strict=True)]
-            parts = [scaled(builder, total, one, STEP) for total, one in zip(sums, heads, strict=True)]
-            if fine:
-                few = [scaled(builder, _fine(builder, one, rest), one, STEP_FINE) for one in heads]
-                parts = [builder.fadd(whole, added) for whole, added in zip(parts, few, strict=True)]
+            few = [scaled(builder, _fine(builder, one, rest), one, STEP_FINE) for one in heads]
+            parts = [builder.fadd(scaled(builder, total, one, STEP), added) for total, one, added in zip(sums, heads, few, strict=True)]
             _write(builder, parts, factor, out, *given[14:])
             return context.get_dummy_value()
 
@@ -191,4 +183,3 @@ def at(builder: Any, pointer: Any, offset: Any, kind: Any) -> Any:
 
 
 tile1, tile2, tile4, tile8, tile16 = (_tile(rows) for rows in (1, 2, 4, 8, 16))
-ranks1, ranks2, ranks4, ranks8, ranks16 = (_tile(rows, fine=False) for rows in (1, 2, 4, 8, 16))
