@@ -171,7 +171,7 @@ def test_more_adapters_than_slots_are_all_answered(serve):
 
 def test_F26_a_flood_for_one_adapter_does_not_hold_up_another(serve):
     service = serve(rows=4, queue=400, slots=1, patience=0.3)
-    flood = [ask(service, "a", list(range(50, 60)), max_tokens=200) for _ in range(380)]  # some twenty seconds of work
+    flood = [ask(service, "a", list(range(50, 60)), max_tokens=200) for _ in range(290)]  # some twenty seconds of work
     quiet = ask(service, "d", list(range(50, 60)), max_tokens=2)
     _, end = quiet.wait()
     assert isinstance(end, Finished)
