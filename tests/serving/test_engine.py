@@ -171,7 +171,7 @@ def test_more_adapters_than_slots_are_all_answered(serve):
 
 def test_F26_a_flood_for_one_adapter_does_not_hold_up_another(serve):
     service = serve(rows=4, queue=400, slots=1, patience=0.3)
-    flood = [ask(service, "a", list(range(50, 60)), max_tokens=200) for _ in range(290)]  # some twenty seconds of work
+    flood = [ask(service, "a", list(range(50, 60)), max_tokens=200) for _ in range(290)]  # seconds of work
     quiet = ask(service, "d", list(range(50, 60)), max_tokens=2)
     _, end = quiet.wait()
     assert isinstance(end, Finished)
@@ -179,6 +179,13 @@ def test_F26_a_flood_for_one_adapter_does_not_hold_up_another(serve):
     assert done < 200, "the quiet adapter was answered long before the flood was over"
     for answer in flood:
         answer.request.cancel()
+
+
+def test_F26_two_adapters_that_have_both_waited_too_long_take_turns_in_one_slot(serve):
+    """Who comes into the slot answers there before it must go again, although the other is overdue already."""
+    service = serve(rows=2, slots=1, patience=0.0)
+    heard = [ask(service, "ad"[n % 2], list(range(50, 60)), max_tokens=20) for n in range(12)]
+    assert all(isinstance(answer.wait(20)[1], Finished) for answer in heard)
 
 
 def test_what_does_not_fit_into_the_queue_is_refused_with_a_time(serve):

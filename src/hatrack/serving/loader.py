@@ -85,7 +85,8 @@ class Loader:
         if digest in self._published and self.residency.slot(digest) is not None:
             return True
         if digest not in self._loading and not self.request(manifest) and urgent and self._draining is None:
-            self._draining = next((d for d in self.residency.resident if d not in self.residency.pinned), None)
+            kept = self.residency.pinned | self._reserved  # who has yet to begin its first answer must not be kept from it
+            self._draining = next((d for d in self.residency.resident if d not in kept), None)
         return False
 
     def request(self, manifest: Manifest) -> bool:
