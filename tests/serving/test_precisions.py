@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hatrack.serving.decoder.linear import Linear8, LinearBytes, LinearMaker
+from hatrack.serving.decoder.linear import AdapterRoom, Linear8, LinearBytes, LinearMaker
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.adapters import adapt
 from hatrack.serving.kernels.byte_adapters import pack_pair, pair_bytes
@@ -113,7 +113,9 @@ def test_the_product_and_the_adapters_at_once_are_what_they_are_one_after_the_ot
     def at_once(rows: slice) -> np.ndarray:
         more = np.full(len(slot[rows]) * 2 * inner + 7, np.nan, np.float32)
         adapters = (memory.arena, memory.offset[:, 0], memory.rank[:, 0], slot[rows], *rest)
-        return linear.adapted(x[rows].copy(), bias, more, *adapters)
+        both = [linear.adapted(x[rows].copy(), bias, AdapterRoom(more.copy(), crowds), *adapters) for crowds in (False, True)]
+        assert (both[0] == both[1]).all()
+        return both[0]
 
     found = at_once(slice(None))
     after = linear(torch.from_numpy(x)).numpy()

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from hatrack.serving.decoder.linear import Linear
+from hatrack.serving.decoder.linear import AdapterRoom, Linear
 from hatrack.serving.decoder.shape import DecoderShape
 from hatrack.serving.kernels.activation import gated
 from hatrack.serving.kernels.attention import attend, store
@@ -74,7 +74,9 @@ class BlockPass:
         self._place = (tokens.position, tokens.row, tokens.table, *turns)
         self._h, self._at = np.empty((n, shape.width), np.float32), np.empty((n, shape.heads * shape.head), np.float32)
         self._inner = np.empty((n, shape.inner), np.float32)
-        self._more = np.empty(n * max(int(start[-1]) for _, start in self._groups), np.float32)  # for what adapters add
+        more = np.empty(n * max(int(start[-1]) for _, start in self._groups), np.float32)
+        runs = 1 + np.count_nonzero(np.diff(tokens.slot))
+        self._room = AdapterRoom(more, crowds=bool(4 * runs <= n))
 
     def run(
         self,
@@ -93,10 +95,10 @@ class BlockPass:
         qkv_group, o_group, gate_group, down_group = self._groups
         arena, eps, heads = (*adapters, self._slot), self._shape.eps, self._shape.heads
         add_norm(x, y, block.norm1, eps, self._h)
-        qkv = block.qkv.adapted(self._h, block.qkv_bias, self._more, *arena, *qkv_group)
+        qkv = block.qkv.adapted(self._h, block.qkv_bias, self._room, *arena, *qkv_group)
         store(qkv, *self._place, *kv, heads)
         attend(qkv, *self._place, *kv, heads, self._at)
-        y = block.o.adapted(self._at, NO_BIAS, self._more, *arena, *o_group)
+        y = block.o.adapted(self._at, NO_BIAS, self._room, *arena, *o_group)
         add_norm(x, y, block.norm2, eps, self._h)
-        gated(block.gate_up.adapted(self._h, NO_BIAS, self._more, *arena, *gate_group), self._inner)
-        return block.down.adapted(self._inner, NO_BIAS, self._more, *arena, *down_group)
+        gated(block.gate_up.adapted(self._h, NO_BIAS, self._room, *arena, *gate_group), self._inner)
+        return block.down.adapted(self._inner, NO_BIAS, self._room, *arena, *down_group)

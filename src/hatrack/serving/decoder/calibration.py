@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from hatrack.serving.decoder.block import NOTHING, Block, BlockPass, Tokens
-from hatrack.serving.decoder.linear import Linear32
+from hatrack.serving.decoder.linear import AdapterRoom, Linear32
 from hatrack.serving.decoder.shape import TARGETS, DecoderShape
 from hatrack.serving.kernels.attention import BLOCK
 from hatrack.serving.kernels.norm import add_norm
@@ -62,7 +62,7 @@ class _Seen(Linear32):
 
     energy: torch.Tensor
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, room: AdapterRoom, *adapters: np.ndarray) -> np.ndarray:
         """Of the base alone."""
         rows = torch.from_numpy(x)
         self.energy = rows.square().mean(0)

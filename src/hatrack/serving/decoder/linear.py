@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,12 +24,25 @@ from hatrack.serving.kernels.adapters import adapt
 from hatrack.serving.kernels.bytes import multiply, pack_fine, pack_weights, packed_bytes
 from hatrack.serving.kernels.memory import Room
 from hatrack.serving.kernels.panels import FINER
-from hatrack.serving.kernels.together import multiply_and_adapt
+from hatrack.serving.kernels.together import multiply_and_adapt, multiply_then_adapt
 from hatrack.serving.kernels.vnni import FINE, OUTLIERS, available
 
-__all__ = ["Linear", "Linear8", "Linear16", "Linear32", "LinearBytes", "LinearMaker", "held_beside"]
+__all__ = ["AdapterRoom", "Linear", "Linear8", "Linear16", "Linear32", "LinearBytes", "LinearMaker", "held_beside"]
 
 _TOP = 63  # largest magnitude of an input where torch multiplies
+
+
+@dataclass(frozen=True)
+class AdapterRoom:
+    """What adapters of a step need.
+
+    Attributes:
+        more: ``[tokens * d_out]`` or more, for what they add.
+        crowds: whether neighbours mostly have the same adapter, as a prompt's tokens have.
+    """
+
+    more: np.ndarray
+    crowds: bool
 
 
 class Linear(Protocol):
@@ -38,8 +52,8 @@ class Linear(Protocol):
         """``W x``: ``[rows, d_in]`` to ``[rows, d_out]``, float32."""
         ...
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
-        """``W x + B A x + bias``; ``more``: room for ``B A x``; ``adapters`` as in ``kernels.adapters.adapt``."""
+    def adapted(self, x: np.ndarray, bias: np.ndarray, room: AdapterRoom, *adapters: np.ndarray) -> np.ndarray:
+        """``W x + B A x + bias``; ``adapters`` as in ``kernels.adapters.adapt``."""
         ...
 
 
@@ -49,7 +63,7 @@ class _Apart:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, room: AdapterRoom, *adapters: np.ndarray) -> np.ndarray:
         """See ``Linear``."""
         y = self(torch.from_numpy(x)).numpy()
         adapt(x, y, bias, *adapters)
@@ -125,10 +139,11 @@ class LinearBytes:
         multiply(x.numpy(), *self._weights, out)
         return torch.from_numpy(out)
 
-    def adapted(self, x: np.ndarray, bias: np.ndarray, more: np.ndarray, *adapters: np.ndarray) -> np.ndarray:
+    def adapted(self, x: np.ndarray, bias: np.ndarray, room: AdapterRoom, *adapters: np.ndarray) -> np.ndarray:
         """See ``Linear``."""
         out = np.empty((len(x), len(self._weights[-1])), np.float32)
-        multiply_and_adapt(x, *self._weights, bias, out, more, *adapters, self._workers)
+        compute = multiply_then_adapt if room.crowds else multiply_and_adapt
+        compute(x, *self._weights, bias, out, room.more, *adapters, self._workers)
         return out
 
 
