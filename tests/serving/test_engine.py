@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import queue
 import random
 import time
 
 import pytest
 import torch
 
+from engine_place import ask
 from hatrack.core.config_file import read_config
 from hatrack.core.errors import Busy, RequestError
 from hatrack.core.project import Project
 from hatrack.models.causal import Sampling, generate
 from hatrack.models.host import ModelHost
 from hatrack.models.loading import open_base
-from hatrack.serving.request import Failed, Finished, Piece, SamplingParams
+from hatrack.serving.request import Failed, Finished
 from hatrack.serving.service import ModelService
 from hatrack.serving.settings import EngineSettings
 from served_adapters import plant, project_of
@@ -47,34 +47,6 @@ def serve(root):
     yield start
     for service in running:
         service.stop(drain=False)
-
-
-class Heard:
-    """Collects one answer's events."""
-
-    def __init__(self):
-        self.events = queue.Queue()
-
-    def wait(self, seconds=60):
-        pieces = []
-        while True:
-            event = self.events.get(timeout=seconds)
-            if isinstance(event, Piece):
-                pieces.append(event)
-            else:
-                return pieces, event
-
-    def text(self):
-        pieces, end = self.wait()
-        assert isinstance(end, Finished), end
-        return "".join(piece.text for piece in pieces), end
-
-
-def ask(service, name, prompt, **params):
-    heard = Heard()
-    request = service.submit(service.resolve(name), prompt, SamplingParams(**{"max_tokens": 12, **params}), heard.events.put)
-    heard.request = request
-    return heard
 
 
 def prompts(count, seed=0, longest=60):
@@ -133,9 +105,7 @@ def test_another_tenant_shares_nothing(serve):
     service = serve()
     prompt = list(range(40, 90))
     ask(service, "a", prompt).text()
-    heard = Heard()
-    service.submit(service.resolve("a"), prompt, SamplingParams(max_tokens=2), heard.events.put, tenant="other")
-    assert heard.text()[1].cached_tokens == 0
+    assert ask(service, "a", prompt, tenant="other", max_tokens=2).text()[1].cached_tokens == 0
 
 
 def test_F33_the_base_is_untouched_beside_adapters(serve, tiny_causal):
