@@ -22,7 +22,7 @@ from hatrack.serving.kernels.panels import FINER, tile_rows
 from hatrack.serving.kernels.vectors import LANES
 from hatrack.serving.kernels.vnni import CELL, FINE, HEAD, MIDDLE, ROWS, SHIFT, tile1, tile2, tile4, tile8, tile16
 
-__all__ = ["adapt_bytes", "largest_rank", "pack_pair", "pair_bytes"]
+__all__ = ["adapt_bytes", "largest_rank", "pack_pair", "pair_bytes", "run_starts"]
 
 _TOP = 127
 _LEAST = np.float32(1e-30)
@@ -129,6 +129,18 @@ def largest_rank(rank: np.ndarray, slot: np.ndarray, target: np.ndarray, begin: 
         for n in range(target.shape[0]):
             most = max(most, rank[slot[t], target[n]])
     return most
+
+
+@compiled(parallel=False)
+def run_starts(slot: np.ndarray) -> np.ndarray:
+    """Where each run of tokens that are computed together begins, and where the last ends."""
+    starts, runs, t = np.empty(slot.shape[0] + 1, np.int64), 0, 0
+    while t < slot.shape[0]:
+        starts[runs] = t
+        t += _run(t, slot.shape[0], slot)
+        runs += 1
+    starts[runs] = t
+    return starts[: runs + 1]
 
 
 @compiled(parallel=False)

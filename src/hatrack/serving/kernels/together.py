@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from hatrack.serving.kernels import compiled, prange
-from hatrack.serving.kernels.byte_adapters import adapt_bytes, largest_rank
+from hatrack.serving.kernels.byte_adapters import adapt_bytes, largest_rank, run_starts
 from hatrack.serving.kernels.bytes import multiply_groups
 from hatrack.serving.kernels.panels import panels_of
 from hatrack.serving.kernels.vectors import LANES
-from hatrack.serving.kernels.vnni import ROWS
 
 __all__ = ["multiply_and_adapt", "multiply_then_adapt"]
 
@@ -66,14 +65,13 @@ def multiply_then_adapt(
         first, end = worker * groups // workers, (worker + 1) * groups // workers
         multiply_groups(panels, heads, packed, fine, factor, flat, tokens, d_out, first, end)
         _add_bias(bias, out, first * LANES, min(d_out, end * LANES))
-    for panel in prange((tokens + ROWS - 1) // ROWS):
-        begin, end = panel * ROWS, min(tokens, (panel + 1) * ROWS)
+    starts = run_starts(slot)  # shared out by these: a run of one token reads as much as a run of sixteen
+    for run in prange(starts.shape[0] - 1):
+        begin, end = starts[run], starts[run + 1]
         if largest_rank(rank, slot, target, begin, end) > 0:
             adapt_bytes(panels, heads, begin, end, d_in, more, d_out, arena, offset, rank, slot, target, start)
-            for t in range(begin, end):
-                if largest_rank(rank, slot, target, t, t + 1) > 0:
-                    for k in range(t * d_out, (t + 1) * d_out):
-                        flat[k] += more[k]
+            for k in range(begin * d_out, end * d_out):
+                flat[k] += more[k]
 
 
 @compiled(parallel=False)
