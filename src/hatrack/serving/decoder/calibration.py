@@ -1,7 +1,8 @@
 """Which columns of the base's linear layers matter most: how large their inputs are on sequences of random tokens.
 
-Large columns belong to the base, not to a text: those that random tokens show are those that texts show. Blocks are gone
-through while their weights are at hand in full precision, so the whole costs a small part of reading them.
+The largest inputs of attention and of gates lie in columns that belong to the base: random tokens show those that texts show. Those
+of the other two layers move with the text, and random tokens show what is large on the average. Blocks are gone through while their
+weights are at hand in full precision.
 """
 
 from __future__ import annotations

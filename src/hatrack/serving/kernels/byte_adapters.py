@@ -17,15 +17,13 @@ from __future__ import annotations
 import numpy as np
 
 from hatrack.serving.kernels import compiled
+from hatrack.serving.kernels.bytes import sum_tile
 from hatrack.serving.kernels.outputs import SHORT, SHORT_STEP, outputs1, outputs2, outputs4
-from hatrack.serving.kernels.panels import FINER, tile_rows
+from hatrack.serving.kernels.panels import FINER, LEAST, TOP, tile_rows
 from hatrack.serving.kernels.vectors import LANES
-from hatrack.serving.kernels.vnni import CELL, FINE, HEAD, MIDDLE, ROWS, SHIFT, tile1, tile2, tile4, tile8, tile16
+from hatrack.serving.kernels.vnni import CELL, FINE, HEAD, MIDDLE, ROWS, SHIFT
 
 __all__ = ["adapt_bytes", "largest_rank", "pack_pair", "pair_bytes", "run_starts"]
-
-_TOP = 127
-_LEAST = np.float32(1e-30)
 
 
 @compiled(parallel=False)
@@ -68,7 +66,7 @@ def pack_pair(a: np.ndarray, b: np.ndarray, columns: np.ndarray, out: np.ndarray
         most = np.float32(0)
         for k in range(d_in):
             most = max(most, abs(a[r, k]))
-        step, inverse[r] = max(most, _LEAST) / np.float32(_TOP), np.float32(_TOP) / max(largest[r], _LEAST)
+        step, inverse[r] = max(most, LEAST) / np.float32(TOP), np.float32(TOP) / max(largest[r], LEAST)
         factors[r] = step / inverse[r]
         place = 4 * ranks + r // LANES * LANES * FINE + r % LANES * CELL
         for n in range(FINE):
@@ -111,9 +109,9 @@ def adapt_bytes(
             r, at, width = rank[s, target[n]], s * row + offset[s, target[n]], start[n + 1] - start[n]
             ranks = _sixteens(r)
             for first in range(0, ranks, LANES):
-                _sum_ranks(
-                    rows, x, place, step, adapters, at + ranks * (4 + FINE) + first * size, size // CELL,
-                    at + 4 * ranks + first * FINE, words, t * HEAD, factors, at // 4 + first, sums, first, ranks,
+                sum_tile(
+                    rows, x, place, step, adapters, at + ranks * (4 + FINE) + first * size, size // CELL, adapters,
+                    at + 4 * ranks + first * FINE, words, t * HEAD, factors, at // 4 + first, sums, first, ranks, rows, LANES,
                 )  # fmt: skip
             _narrow(sums, rows, r, ranks, ranked, short)  # of no rank nothing, which makes zeros
             at += ranks * (4 + FINE + size)
@@ -161,10 +159,10 @@ def _narrow(sums: np.ndarray, rows: int, rank: int, ranks: int, out: np.ndarray,
     """``[rows, ranks]`` in 15 bits: low ones cell by cell, then high ones, and each row's head (``outputs``)."""
     behind = _cells(rank) * CELL * rows
     for row in range(rows):
-        most = _LEAST
+        most = LEAST
         for r in range(rank):
             most = max(most, abs(sums[row * ranks + r]))
-        inverse, whole = np.float32(_TOP << SHIFT) / most, np.int32(0)
+        inverse, whole = np.float32(TOP << SHIFT) / most, np.int32(0)
         for r in range(_cells(rank) * CELL):
             number = np.int32(np.rint(sums[row * ranks + r] * inverse))
             high = (number + (1 << (SHIFT - 1))) >> SHIFT
@@ -172,24 +170,7 @@ def _narrow(sums: np.ndarray, rows: int, rank: int, ranks: int, out: np.ndarray,
             out[place], out[behind + place] = np.int8(number - (high << SHIFT)), np.int8(high)
             whole += number
         heads[row * SHORT] = -whole * MIDDLE
-        heads.view(np.float32)[row * SHORT + SHORT_STEP] = most / np.float32(_TOP << SHIFT)
-
-
-@compiled(parallel=False, exact=True)
-def _sum_ranks(
-    rows: int, x: np.ndarray, x_at: int, x_step: int, w: np.ndarray, w_at: int, cells: int, fine_at: int, head: np.ndarray,
-    head_at: int, factor: np.ndarray, factor_at: int, out: np.ndarray, out_at: int, width: int,
-) -> None:  # fmt: skip  # see ``vnni``
-    if rows == 1:
-        tile1(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
-    elif rows == 2:
-        tile2(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
-    elif rows == 4:
-        tile4(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
-    elif rows == 8:
-        tile8(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
-    else:
-        tile16(x, x_at, x_step, w, w_at, cells, w, fine_at, head, head_at, factor, factor_at, out, out_at, width, rows, LANES)
+        heads.view(np.float32)[row * SHORT + SHORT_STEP] = most / np.float32(TOP << SHIFT)
 
 
 @compiled(parallel=False, exact=True)

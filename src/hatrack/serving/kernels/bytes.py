@@ -16,7 +16,7 @@ from hatrack.serving.kernels.panels import panels_of, tile_rows
 from hatrack.serving.kernels.vectors import LANES
 from hatrack.serving.kernels.vnni import CELL, FINE, HEAD, MIDDLE, ROWS, tile1, tile2, tile4, tile8, tile16
 
-__all__ = ["multiply", "multiply_groups", "pack_fine", "pack_weights", "packed_bytes"]
+__all__ = ["multiply", "multiply_groups", "pack_fine", "pack_weights", "packed_bytes", "sum_tile"]
 
 
 def packed_bytes(d_in: int, d_out: int) -> int:
@@ -72,19 +72,19 @@ def multiply_groups(
         column = group * LANES
         columns = min(LANES, d_out - column)
         for first in range(0, n, ROWS):
-            _sum_tile(
-                flat, first * size, packed, column * size, size // CELL, fine, column * FINE, words, first * HEAD,
+            rows = tile_rows(n - first)
+            sum_tile(
+                rows, flat, first * size, rows * CELL, packed, column * size, size // CELL, fine, column * FINE, words, first * HEAD,
                 factor, column, out, first * d_out + column, d_out, n - first, columns,
             )  # fmt: skip
 
 
 @compiled(parallel=False, exact=True)
-def _sum_tile(
-    x: np.ndarray, x_at: int, w: np.ndarray, w_at: int, cells: int, fine: np.ndarray, fine_at: int, head: np.ndarray, head_at: int,
-    factor: np.ndarray, factor_at: int, out: np.ndarray, out_at: int, width: int, live: int, columns: int,
+def sum_tile(
+    rows: int, x: np.ndarray, x_at: int, x_step: int, w: np.ndarray, w_at: int, cells: int, fine: np.ndarray, fine_at: int,
+    head: np.ndarray, head_at: int, factor: np.ndarray, factor_at: int, out: np.ndarray, out_at: int, width: int, live: int, columns: int,
 ) -> None:  # fmt: skip  # see ``vnni``
-    rows = tile_rows(live)
-    x_step = rows * CELL
+    """The tile for 1, 2, 4, 8 or 16 rows."""
     if rows == 1:
         tile1(x, x_at, x_step, w, w_at, cells, fine, fine_at, head, head_at, factor, factor_at, out, out_at, width, live, columns)
     elif rows == 2:

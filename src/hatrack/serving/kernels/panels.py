@@ -38,13 +38,13 @@ from hatrack.serving.kernels.vnni import (
     STEP_FINE,
 )
 
-__all__ = ["FINER", "TOP", "panels_of", "tile_rows"]
+__all__ = ["FINER", "LEAST", "TOP", "panels_of", "tile_rows"]
 
 TOP = 127  # largest magnitude of a number that is no outlier
 FINER = 254  # steps of a fine column's rest in one step of its weight, which is at most half a step
 _HIGH = np.float32(1 << SHIFT)
 _INFINITE = 0x7F800000  # bits of infinity; what is no number has larger ones
-_LEAST = np.float32(1e-30)  # a step whose inverse is a number
+LEAST = np.float32(1e-30)  # a step whose inverse is a number
 
 
 @compiled(parallel=True)
@@ -102,7 +102,7 @@ def _round_row(x: np.ndarray, panels: np.ndarray, place: int, step: int, fine: n
     head[BEGIN] = -(whole - (above << SHIFT)) * MIDDLE
     head[BEGIN_OUTLIERS] = -above * MIDDLE
     head.view(np.float32)[STEP] = grain
-    most = _LEAST
+    most = LEAST
     for column in fine:
         most = max(most, abs(x[column]))
     grain, total_of_fine = most / np.float32(TOP), np.int32(0)
@@ -139,6 +139,6 @@ def _step_of(x: np.ndarray, at: np.ndarray) -> np.float32:
         first, second = replaced(first, lane, second), replaced(second, lane, third)
         third = replaced(third, lane, fourth)  # the fourth stays: none behind it is larger
     rest = np.int32(largest(first) | ((1 << TAG) - 1)).view(np.float32)
-    if not rest > np.float32(2) * _LEAST:  # zeros, whose key is the number of their sixteen
-        rest = _LEAST
+    if not rest > np.float32(2) * LEAST:  # zeros, whose key is the number of their sixteen
+        rest = LEAST
     return max(rest, most / _HIGH) / np.float32(TOP)

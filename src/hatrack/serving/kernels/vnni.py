@@ -35,14 +35,13 @@ __all__ = [
     "at",
     "available",
     "products",
-    "scaled",
     "tile1",
     "tile2",
     "tile4",
     "tile8",
     "tile16",
     "word",
-]  # fmt: skip
+]
 
 ROWS = 16  # of the largest tile
 _SLOW = 4  # rows from which on a cell takes so long that the processor would not read ahead by itself
@@ -94,8 +93,8 @@ def _tile(rows: int) -> Any:
             heads = [builder.gep(head, [INT64(HEAD * row)]) for row in range(rows)]
             sums = _loop(builder, [word(builder, one, BEGIN) for one in heads], left, given[2], right, given[5])
             sums = [builder.add(total, _outliers(builder, one, right)) for total, one in zip(sums, heads, strict=True)]
-            few = [scaled(builder, _fine(builder, one, rest), one, STEP_FINE) for one in heads]
-            parts = [builder.fadd(scaled(builder, total, one, STEP), added) for total, one, added in zip(sums, heads, few, strict=True)]
+            few = [_scaled(builder, _fine(builder, one, rest), one, STEP_FINE) for one in heads]
+            parts = [builder.fadd(_scaled(builder, total, one, STEP), added) for total, one, added in zip(sums, heads, few, strict=True)]
             _write(builder, parts, factor, out, *given[14:])
             return context.get_dummy_value()
 
@@ -130,7 +129,7 @@ def _loop(builder: Any, sums: list[Any], left: Any, step: Any, right: Any, cells
     return added
 
 
-def scaled(builder: Any, total: Any, head: Any, step: int) -> Any:
+def _scaled(builder: Any, total: Any, head: Any, step: int) -> Any:
     """Whole numbers as what they stand for."""
     return builder.fmul(builder.sitofp(total, FLOATS), builder.bitcast(word(builder, head, step), FLOATS))
 
