@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections import Counter
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
@@ -13,6 +16,7 @@ from served_adapters import label, plant, project_of
 
 EXAMPLES = 25  # for each route and way of making bodies
 ANSWERS = ("chat/completions", "completions", "responses", "embeddings", "classify")
+PATIENCE = 120  # seconds; an answer of the whole context takes a tenth of one, where nothing else is at work
 IDS = 300  # that any tokenizer has
 
 
@@ -53,13 +57,22 @@ def _asks(operation, mode, found):
     def ask(case):
         if isinstance(case.body, dict):
             _known(case.body, operation.path)
-        answer = case.call(timeout=30)
+        answer = _answer(case)
         found[operation.label, answer.status_code] += 1
         assert answer.status_code < 500, f"{operation.label}: {answer.text}"
         if answer.status_code >= 400:
             assert answer.json()["error"]["message"]
 
     return ask
+
+
+def _answer(case):
+    """Where none comes, what each thread is at is told: the server runs in this process."""
+    try:
+        return case.call(timeout=PATIENCE)
+    except requests.exceptions.Timeout:
+        stacks = ["".join(traceback.format_stack(frame)) for frame in sys._current_frames().values()]
+        pytest.fail("\n\n".join([f"no answer in {PATIENCE} s to {case.body}", *stacks]))
 
 
 def _known(body, path):
