@@ -25,6 +25,8 @@ from hatrack.serving.kernels.vnni import CELL, FINE, HEAD, MIDDLE, ROWS, SHIFT
 
 __all__ = ["adapt_bytes", "largest_rank", "pack_pair", "pair_bytes", "run_starts"]
 
+_READING = 3  # tokens that could be computed while the adapter of a run is read
+
 
 @compiled(parallel=False)
 def pair_bytes(d_in: int, d_out: int, rank: int) -> int:
@@ -130,15 +132,25 @@ def largest_rank(rank: np.ndarray, slot: np.ndarray, target: np.ndarray, begin: 
 
 
 @compiled(parallel=False)
-def run_starts(slot: np.ndarray) -> np.ndarray:
-    """Where each run of tokens that are computed together begins, and where the last ends."""
+def run_starts(slot: np.ndarray, workers: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each run of tokens that are computed together begins, and where the last ends; and which runs each worker takes.
+
+    Returns:
+        starts: ``[runs + 1]``. shares: ``[workers + 1]``, worker ``w`` takes runs ``shares[w]`` to ``shares[w + 1]``.
+    """
     starts, runs, t = np.empty(slot.shape[0] + 1, np.int64), 0, 0
     while t < slot.shape[0]:
         starts[runs] = t
         t += _run(t, slot.shape[0], slot)
         runs += 1
     starts[runs] = t
-    return starts[: runs + 1]
+    shares, run = np.zeros(workers + 1, np.int64), 0
+    whole = runs * _READING + t
+    for worker in range(workers):
+        while run < runs and (run * _READING + starts[run]) * workers < (worker + 1) * whole:
+            run += 1
+        shares[worker + 1] = run
+    return starts[: runs + 1], shares
 
 
 @compiled(parallel=False)

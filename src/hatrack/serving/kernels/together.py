@@ -65,13 +65,14 @@ def multiply_then_adapt(
         first, end = worker * groups // workers, (worker + 1) * groups // workers
         multiply_groups(panels, heads, packed, fine, factor, flat, tokens, d_out, first, end)
         _add_bias(bias, out, first * LANES, min(d_out, end * LANES))
-    starts = run_starts(slot)  # shared out by these: a run of one token reads as much as a run of sixteen
-    for run in prange(starts.shape[0] - 1):
-        begin, end = starts[run], starts[run + 1]
-        if largest_rank(rank, slot, target, begin, end) > 0:
-            adapt_bytes(panels, heads, begin, end, d_in, more, d_out, arena, offset, rank, slot, target, start)
-            for k in range(begin * d_out, end * d_out):
-                flat[k] += more[k]
+    starts, shares = run_starts(slot, workers)  # reading counts too: a prompt may stand at one end, answers at the other
+    for worker in prange(workers):
+        for run in range(shares[worker], shares[worker + 1]):
+            begin, end = starts[run], starts[run + 1]
+            if largest_rank(rank, slot, target, begin, end) > 0:
+                adapt_bytes(panels, heads, begin, end, d_in, more, d_out, arena, offset, rank, slot, target, start)
+                for k in range(begin * d_out, end * d_out):
+                    flat[k] += more[k]
 
 
 @compiled(parallel=False)
