@@ -17,6 +17,7 @@ __all__ = ["Likeness", "ask_probe", "check_part", "probe_of"]
 
 _FEWEST = 3  # tokens of a row that both sides know
 _LIKENESS = 0.99  # of what the adapter changes; a foreign tool sums in another order, and may keep its cache in 16 bits
+_LEFT = 0.7  # below that more than half of what a rounded part changes is something else
 _TEXTS = ("The contract may be ended by either side.", "What is the price?", "Name three rivers of France.")
 
 
@@ -73,8 +74,13 @@ def ask_probe(probe: Probe, foreign: Foreign) -> Likeness:
     return Likeness(round(float(cosine), 6), round(max(errors), 6))
 
 
-def check_part(part: Part, likeness: Likeness, tool: str) -> None:
-    """Refuse a part in full precision that does not act as the adapter does.
+def check_part(part: Part, likeness: Likeness, tool: str, *, any_loss: bool = False) -> None:
+    """Refuse a part in full precision that does not act as the adapter does, and a rounded one in which little is left of it.
+
+    A base whose weights were rounded in a precision takes small changes back when it is rounded in it again.
+
+    Args:
+        any_loss: a rounded part may lose the adapter, as somebody said who will look at what it answers.
 
     Raises:
         AdapterBroken: it acts otherwise, or not at all (F18, F20).
@@ -85,6 +91,13 @@ def check_part(part: Part, likeness: Likeness, tool: str) -> None:
             given=f"{part.name}: its effect on the stored probe has a likeness of {likeness.cosine:.3f}",
             allowed=f"at least {_LIKENESS} (cosine)",
             fix="nothing was left behind; report this with the names of base and method",
+        )
+    if not part.full and not any_loss and not likeness.cosine >= _LEFT:
+        raise AdapterBroken(
+            f"rounded as {part.name}, little is left of what the adapter changes",
+            given=f"its effect on the stored probe has a likeness of {likeness.cosine:.3f} in {tool}",
+            allowed=f"at least {_LEFT} (cosine)",
+            fix="choose another --precision, or a format that leaves the base as it is; --max-drop 1 writes it all the same",
         )
 
 

@@ -156,7 +156,7 @@ def _asked(
     foreign: Foreign = exporter.open(source, folder, part)
     try:
         likeness = ask_probe(probe, foreign)
-        check_part(part, likeness, foreign.tool)
+        check_part(part, likeness, foreign.tool, any_loss=wish.max_drop is not None)
         quality = measure.part(foreign) if measure else None
     finally:
         foreign.close()
