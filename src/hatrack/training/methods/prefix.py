@@ -36,7 +36,7 @@ class Prefix(VirtualTokens):
         four_bit=True,
     )
     options: type[BaseModel] = TokenOptions
-    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-1, "encoder": 1e-2}
+    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-1, "encoder": 3e-3}
 
     def variant(self, source: Source, kind: Kind) -> Variant:
         return PrefixTokens(source, causal=kind == "causal")

@@ -30,7 +30,7 @@ class Prompt(VirtualTokens):
         four_bit=True,
     )
     options: type[BaseModel] = TokenOptions
-    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-1, "encoder": 1e-2}
+    rates: ClassVar[dict[Kind, float]] = {"causal": 1e-1, "encoder": 4e-3}
 
     def encoder(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[nn.Module, PeftConfig]:
         model: Any = base
