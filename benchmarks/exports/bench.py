@@ -1,20 +1,23 @@
 """The round trip: bytes, quality against full precision with its interval, and speed in the foreign tool, for every format.
 
-    causal   CUAD, 5 clause types on SmolLM2-135M, label generated: peft, merged, gguf in six precisions, gguf-adapter
+    causal   CUAD, 5 clause types on SmolLM2-135M, label generated: peft, merged, gguf in six precisions, gguf-adapter, ollama, vllm
     encoder  banking77, 20 intents on all-MiniLM-L6-v2: peft, folder, onnx in FP32 and INT8
 
 Keys are ``<task>_<format>_<part>_<figure>``: ``bytes``, ``here`` and ``there`` (the metric, accuracy), ``low`` and ``high``
 (95 % interval of the change), ``same`` (share of equal answers), ``likeness``, and ``tokens_per_second`` of one stream or
 ``rows_per_second``. ``returned_same`` counts the two imports (peft, gguf-adapter) whose logits on the probe are the
-adapter's own. vLLM and Ollama are not among the formats: the one reads the layout of peft, the other runs llama.cpp.
-A finished format is kept in the work folder, so an interrupted run goes on where it was.
+adapter's own. The folder of ``vllm`` is served by its script in vLLM's own environment, VLLM_PYTHON=/path/to/python, and left out
+without one; Ollama, which cannot be had everywhere, runs llama.cpp, and that is asked in its place. A finished format is kept in the
+work folder, so an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import random
+import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -37,7 +40,14 @@ TASKS: dict[str, dict[str, Any]] = {
             "system": "Name the type of this contract clause.",
             "train": {"epochs": 2, "batch_size": 8, "max_length": 160, "seed": SEED},
         },
-        "formats": {"peft": (), "merged": (), "gguf-adapter": (), "gguf": ("F16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0")},
+        "formats": {
+            "peft": (),
+            "merged": (),
+            "gguf-adapter": (),
+            "gguf": ("F16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"),
+            "ollama": (),
+            "vllm": (),
+        },
     },
     "encoder": {
         "files": "finance/banking77",
@@ -86,9 +96,9 @@ def run(data: Path, work: Path) -> dict[str, float]:
     for task, settings in TASKS.items():
         bench = Workbench.open(project(task, data, work), Console(file=io.StringIO()))
         prepared = bench.prepare("first")
-        say(f"{task}: training on {len(prepared.splits.train)} rows")
-        manifest = bench.train("first", prepared)
-        bench.evaluate(manifest, prepared)
+        if not bench.registry.names():
+            say(f"{task}: training on {len(prepared.splits.train)} rows")
+            bench.evaluate(bench.train("first", prepared), prepared)
         for name, precisions in settings["formats"].items():
             claims |= exported(bench, task, name, precisions, work)
     claims["returned_same"] = float(returned(work))
@@ -101,13 +111,17 @@ def exported(bench: Any, task: str, name: str, precisions: tuple[str, ...], work
     from hatrack.workflows.export.run import Wish, export
 
     out = work / "out" / f"{task}-{name}"
+    if name == "vllm" and "VLLM_PYTHON" not in os.environ:
+        say(f"{task}: {name} left out, VLLM_PYTHON is not set")
+        return {}
     if not (out / EXPORT).is_file():
         say(f"{task}: {name}")
-        export(bench, "first", Wish(name, out, precisions, rows=ROWS, max_drop=1.0))  # measured, however large the loss
+        served = {"base_id": str(bench.files.folder), "rows": 0} if name == "vllm" else {"rows": ROWS}
+        export(bench, "first@1.0.0", Wish(name, out, precisions, max_drop=1.0, **served))  # measured, however large the loss
     record = ExportRecord.model_validate_json((out / EXPORT).read_text(encoding="utf-8"))
     claims: dict[str, float] = {}
     for part in record.parts:
-        found = part.quality
+        found = by_vllm(bench, out, work) if name == "vllm" else part.quality
         if found is None:
             continue
         speed = "rows_per_second" if found.tokens_per_second is None else "tokens_per_second"
@@ -123,6 +137,26 @@ def exported(bench: Any, task: str, name: str, precisions: tuple[str, ...], work
         }
         claims |= {f"{task}_{name}_{part.name}_{figure}": value for figure, value in figures.items()}
     return claims
+
+
+def by_vllm(bench: Any, folder: Path, work: Path) -> Any:
+    """The test rows, asked of vLLM itself; or what it answered before."""
+    from hatrack.core.exported import Quality
+    from hatrack.workflows.export.quality import Measuring
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from served import Served
+
+    kept = work / "vllm.json"
+    if not kept.is_file():
+        manifest = bench.registry.resolve("first@1.0.0")
+        server = Served(os.environ["VLLM_PYTHON"], folder, "first-1.0.0", work / "vllm")
+        try:
+            found = Measuring(bench, manifest, bench.prepare("first"), ROWS).part(server)
+        finally:
+            server.close()
+        kept.write_text(found.model_dump_json(), encoding="utf-8")
+    return Quality.model_validate_json(kept.read_text(encoding="utf-8"))
 
 
 def returned(work: Path) -> int:

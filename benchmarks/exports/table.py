@@ -11,6 +11,8 @@ TOOLS = {
     "merged": "transformers",
     "gguf": "llama.cpp",
     "gguf-adapter": "llama.cpp",
+    "ollama": "llama.cpp",
+    "vllm": "vLLM",
     "folder": "transformers",
     "onnx": "onnxruntime",
 }
