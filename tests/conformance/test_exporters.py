@@ -152,7 +152,7 @@ def test_one_that_acts_otherwise_or_answers_worse_there_is_refused_and_leaves_no
     with pytest.raises(AdapterBroken, match="does not act"):
         export(benches[kind], version, wish)
     Broken.spoiled = False
-    monkeypatch.setattr(run, "check_part", lambda *arguments: None)
+    monkeypatch.setattr(run, "check_part", lambda *arguments, **options: None)
     with pytest.raises(EvaluationError, match="answers worse"):
         export(benches[kind], version, wish)
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(STAGING) or path.name == "out"]

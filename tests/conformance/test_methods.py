@@ -103,7 +103,7 @@ def batch_loss(pieces: Pieces, base: Any, adapted: Any) -> Any:
     return lambda: trainee(**batch)
 
 
-def descend(pieces: Pieces, base: Any, adapted: Any, rate: float, steps: int = 25) -> tuple[float, float]:
+def descend(pieces: Pieces, base: Any, adapted: Any, rate: float, steps: int = 40) -> tuple[float, float]:
     """First and last loss of some steps of AdamW on one batch."""
     loss = batch_loss(pieces, base, adapted)
     optimizer = torch.optim.AdamW([p for p in adapted.parameters() if p.requires_grad], lr=rate, weight_decay=0.1)
