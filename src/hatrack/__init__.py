@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["Assistant", "__version__"]
 
 __version__ = "0.1.0"
+
+# Read by GNU's OpenMP when it is loaded, with torch: how long a thread that waits keeps its core. By default for milliseconds, and
+# beside another process that computes an answer of a tenth of a second then takes half a minute.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def __getattr__(name: str) -> Any:

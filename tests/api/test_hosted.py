@@ -162,14 +162,14 @@ def test_a_client_that_goes_ends_the_request_there(http, servers):
 
 
 def test_many_wait_at_once_and_hold_nobody_up(http, servers, served):
-    servers["gpt"].faults = [Fault("", slow=0.5)] * 8
+    servers["gpt"].faults = [Fault("", slow=1)] * 8
     begin = time.monotonic()
     with ThreadPoolExecutor(9) as pool:
         waiting = [pool.submit(served.client().post, "/v1/chat/completions", json=body("colours", f"red {i}")) for i in range(8)]
         local = http.post("/v1/chat/completions", json=body("base", "quick") | {"max_tokens": 1})
         assert local.status_code == 200
         assert all(one.result().json()["choices"][0]["message"]["content"] == "red" for one in waiting)
-    assert time.monotonic() - begin < 3, "they were asked one after the other"
+    assert time.monotonic() - begin < 7, "they were asked one after the other"
 
 
 def test_models_says_who_answers_and_routing_takes_it(http, servers):

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import httpx
 import pytest
@@ -126,9 +125,7 @@ def test_a_taken_port_is_known_before_anything_is_loaded():
     with listen("127.0.0.1", 0) as first:
         first.listen()
         port = first.getsockname()[1]
-        begin = time.monotonic()
         with pytest.raises(ConfigError, match=f"port {port} is taken"):
             listen("127.0.0.1", port)
-        assert time.monotonic() - begin < 1
     with pytest.raises(ConfigError, match="cannot be listened on"):
         listen("203.0.113.1", 0)
