@@ -12,8 +12,8 @@ __all__ = ["Assistant", "__version__"]
 
 __version__ = "0.1.0"
 
-# Read by GNU's OpenMP when it is loaded, with torch: how long a thread that waits keeps its core. By default for milliseconds, and
-# beside another process that computes an answer of a tenth of a second then takes half a minute.
+# Read by GNU's OpenMP when it is loaded, with torch: how long a thread that waits keeps its core. By default that is milliseconds, and
+# where another process computes too, an answer of a tenth of a second took half a minute.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
