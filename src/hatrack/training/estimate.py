@@ -72,6 +72,7 @@ def estimate(trainee: Trainee, train: Sequence[Item], validation: Sequence[Item]
     with torch.random.fork_rng():  # the run's own random numbers stay where they are (F11)
         peak = dry.peak()
         first, seconds = dry.seconds(), dry.seconds()  # the second time, what frozen blocks gave is kept
+        peak = max(peak, dry.peak_again())
     epoch, total = step_counts(settings, len(train))
     step = seconds * share.passes
     batches = math.ceil(len(validation) / (2 * share.rows * share.size))
@@ -99,6 +100,7 @@ class _DryRun:
         self._before = used_memory()
         allowed = settings.memory_gb * 1e9 if settings.memory_gb else self._before + available_memory() / local_size * _SPARE
         self.limit = allowed
+        self._slope = 0.0  # bytes that one more row adds
 
     def peak(self) -> float:
         """Of the largest batch, with the optimizer's state."""
@@ -109,7 +111,7 @@ class _DryRun:
             self._step(self._rows[:rows])
             last, peak = peak, float(peak_memory())
             # at first all that a row added; later what one more row adds
-            slope = (peak - last) / (rows - rows // _GROWTH) if last else peak - self._before
+            slope = self._slope = (peak - last) / (rows - rows // _GROWTH) if last else peak - self._before
             if peak + self._state > self.limit:
                 raise self._too_large(peak, slope, rows)
             if rows == wanted:
@@ -118,6 +120,15 @@ class _DryRun:
             if peak + slope * (following - rows) + self._state > self.limit:
                 raise self._too_large(peak, slope, rows)
             rows = following
+
+    def peak_again(self) -> float:
+        """Of the largest batch behind smaller ones: what these gave back lies in pieces too small for it."""
+        rows = self._rows[: self._share.rows]
+        self._step(rows)
+        peak = float(peak_memory())
+        if peak + self._state > self.limit:
+            raise self._too_large(peak, self._slope, len(rows))
+        return peak + self._state
 
     def seconds(self) -> float:
         """Of one batch of typical length."""
