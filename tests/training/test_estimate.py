@@ -125,6 +125,23 @@ def test_F16_a_larger_batch_is_not_tried_when_smaller_ones_say_that_it_will_not_
     assert tried == [1, 4, 16], "from these it follows that 32 will not fit"
 
 
+def test_F16_a_batch_that_does_not_fit_behind_smaller_ones_is_refused(parts, monkeypatch):
+    # memory that only the second try of the largest batch takes: a heap in pieces cannot be had at will
+    tried, held = [], 1e9
+    monkeypatch.setattr("hatrack.training.estimate.used_memory", lambda: held)
+    monkeypatch.setattr("hatrack.training.estimate.peak_memory", lambda: held + 1e7 * (40 if tried.count(32) > 3 else tried[-1]))
+    trainee, rows, validation, collate, settings = parts(memory_gb=(held + 36e7) / 1e9)
+
+    def watched(items):
+        tried.append(len(items))
+        return collate(items)
+
+    with pytest.raises(TrainingError, match="would not fit into memory") as refused:
+        estimate(trainee, rows, validation, watched, settings)
+    assert tried == [1, 4, 16, 32, 32, 32, 32], "whole, timed twice, and behind smaller ones"
+    assert followed(refused.value.fix, settings)[0] < 32
+
+
 def test_F16_the_command_refuses_before_the_first_step(make_project, hatrack):
     project = make_project("classify-by-text", train={"memory_gb": 0.01})
     ran = hatrack("train", project=project)
