@@ -219,3 +219,13 @@ def test_the_command_makes_applies_and_verifies(hatrack, base, tuned, tmp_path):
     refused = hatrack("delta", "verify", base.spec, file, str(tuned))
     assert refused.code == 2
     assert "takes no folder" in refused.err
+
+
+def test_the_command_says_what_a_low_rank_leaves_out(hatrack, base, tuned, tmp_path):
+    file = str(tmp_path / "low.safetensors")
+    made = hatrack("delta", "make", base.spec, file, str(tuned), "--rank-energy", "0.9")
+    assert made.code == 0, made.err
+    assert "approximate: " in made.out
+    assert "of the norm of the differences is missing" in made.out
+    verified = hatrack("delta", "verify", base.spec, file, "--json")
+    assert json.loads(verified.out)["exact"] is False
