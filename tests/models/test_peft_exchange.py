@@ -28,6 +28,7 @@ from hatrack.models.quantised import quantise
 from models.conftest import train
 
 PROMPTS = [[2, 60, 70, 80, 90], [2, 61, 71]]
+TEXTS = [[2, 30, 45, 50, 3], [2, 31, 3]]  # for an encoder, whose vocabulary is smaller
 LINEARS = ["q_proj", "v_proj", "up_proj"]
 OURS = {
     "lora": {"r": 4},
@@ -66,7 +67,7 @@ def one_by_one(model):
 
 def hidden_states(encoder):
     with torch.inference_mode():
-        return torch.cat([encoder(input_ids=torch.tensor([ids])).last_hidden_state[0] for ids in PROMPTS])
+        return torch.cat([encoder(input_ids=torch.tensor([ids])).last_hidden_state[0] for ids in TEXTS])
 
 
 def served(files, folder, ask):
