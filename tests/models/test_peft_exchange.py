@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from peft import (
@@ -169,7 +171,7 @@ def test_an_adapter_that_plain_peft_saved_is_read_and_acts_as_in_peft(causal_fil
 
 
 def test_what_plain_peft_trained_beside_4_bits_acts_as_in_peft_on_the_base_in_full_precision(wide_files, tmp_path):
-    shaken(get_peft_model(in_four_bits(wide_files), THEIRS["lora"])).save_pretrained(tmp_path)
+    shaken(get_peft_model(in_four_bits(wide_files), copy.copy(THEIRS["lora"]))).save_pretrained(tmp_path)
     module, active = read(wide_files, tmp_path)
     assert torch.allclose(our_logits(module), one_by_one(PeftModel.from_pretrained(causal(wide_files), tmp_path).eval()), atol=1e-4)
     active.name = "base"
