@@ -31,6 +31,59 @@ def test_both_ways_of_writing_are_the_same_config():
     assert theirs == ours
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ({"warmup_steps": 0.25}, {"warmup": 0.25}),
+        ({"warmup_steps": 0}, {"warmup": 0}),
+        ({"report_to": "tensorboard"}, {"report_to": ["tensorboard"]}),
+        ({"report_to": ["mlflow", "wandb"]}, {"report_to": ["mlflow", "wandb"]}),
+        ({"report_to": "none"}, {}),
+        ({"report_to": ["none"]}, {}),
+        ({"report_to": None, "warmup_steps": None}, {}),
+    ],
+)
+def test_a_value_that_is_written_in_another_way_is_the_same_config(theirs, ours):
+    assert parsed(trainer=theirs) == parsed(train=ours)
+
+
+def test_a_share_of_warm_up_steps_is_that_of_trainings_arguments():
+    from transformers import TrainingArguments
+
+    share = parsed(trainer={"warmup_steps": 0.25}).train.warmup
+    assert TrainingArguments(warmup_steps=0.25).get_warmup_steps(1000) == 1000 * share
+
+
+@pytest.mark.parametrize("steps", [1, 100, 1.0])
+def test_a_number_of_warm_up_steps_is_refused(steps):
+    with pytest.raises(ConfigError) as refused:
+        parsed(trainer={"warmup_steps": steps})
+    (fault,) = refused.value.faults
+    assert fault.startswith("adapters.first.trainer.warmup_steps: how many steps there are is not known here; give their share, below 1")
+
+
+@pytest.mark.parametrize(
+    ("trainer", "place"),
+    [
+        ({"report_to": "all"}, "adapters.first.train.report_to.0"),
+        ({"report_to": ["comet_ml"]}, "adapters.first.train.report_to.0"),
+        ({"lr_scheduler_type": ["cosine"]}, "adapters.first.train.schedule"),
+        ({"bf16": True}, "adapters.first.trainer.bf16"),
+        ({"optim": "adafactor"}, "adapters.first.trainer.optim"),
+    ],
+)
+def test_what_has_no_counterpart_is_refused_at_its_place(trainer, place):
+    with pytest.raises(ConfigError) as refused:
+        parsed(trainer=trainer)
+    assert [fault.partition(": ")[0] for fault in refused.value.faults] == [place]
+
+
+def test_a_setting_that_has_two_names_there_is_said_once():
+    with pytest.raises(ConfigError) as refused:
+        parsed(trainer={"warmup_ratio": 0.1, "warmup_steps": 0.1})
+    assert refused.value.faults == ("adapters.first: said twice: trainer.warmup_ratio and trainer.warmup_steps",)
+
+
 def test_every_name_is_one_of_trainings_arguments_and_one_of_ours():
     from transformers import TrainingArguments
 

@@ -10,6 +10,7 @@ from tiny_training import run_folder, train_and_register
 
 # 6 steps an epoch, a checkpoint after every third; frozen states are kept, the adapter has dropout
 RUN = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2, "patience": 9, "base_dropout": "off"}
+STEPS = range(3, 13, 3)
 PARTS = [  # in the order in which they are written
     "save_model",
     "_save_optimizer_and_scheduler",
@@ -57,11 +58,12 @@ def die(monkeypatch, part, step, *, behind):
     monkeypatch.setattr(owner, part, dying)
 
 
-PLACES = [*((part, False, 9) for part in PARTS), ("save_model", True, 9), ("seal", True, 9), ("seal", False, 3)]
+PLACES = [*((part, False, STEPS) for part in PARTS), ("save_model", True, STEPS), ("seal", True, STEPS), ("seal", False, [3])]
 
 
-@pytest.mark.parametrize(("part", "behind", "step"), PLACES)
-def test_F12_died_between_two_files_of_a_checkpoint(pair, monkeypatch, part, behind, step):
+@pytest.mark.parametrize(("part", "behind", "steps"), PLACES)
+def test_F12_died_between_two_files_of_a_checkpoint(pair, monkeypatch, drawn, part, behind, steps):
+    step = drawn.choice(steps)
     expected, torn = pair("classify-by-text")
     die(monkeypatch, part, step, behind=behind)
     with pytest.raises(Died):
@@ -70,16 +72,18 @@ def test_F12_died_between_two_files_of_a_checkpoint(pair, monkeypatch, part, beh
     whole = latest_sealed(run_folder(torn))
     last = step if part == "seal" and behind else step - 3
     assert (whole.name if whole else "checkpoint-0") == f"checkpoint-{last}"
-    assert train_and_register(torn).digest == expected
+    assert train_and_register(torn).digest == expected, f"died in the checkpoint of step {step}"
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "trainer_state.json", "complete.json"])
-def test_F12_a_file_of_the_newest_checkpoint_lost_its_end(pair, monkeypatch, name):
+def test_F12_a_file_of_the_newest_checkpoint_lost_its_end(pair, monkeypatch, drawn, name):
+    step = drawn.choice(STEPS)
     expected, torn = pair("classify")
-    die(monkeypatch, "seal", 9, behind=True)
+    die(monkeypatch, "seal", step, behind=True)
     with pytest.raises(Died):
         train_and_register(torn)
     monkeypatch.undo()
-    file = run_folder(torn) / "checkpoint-9" / name
-    file.write_bytes(file.read_bytes()[:-3])
-    assert train_and_register(torn).digest == expected
+    file = run_folder(torn) / f"checkpoint-{step}" / name
+    content = file.read_bytes()
+    file.write_bytes(content[: drawn.randrange(len(content))])
+    assert train_and_register(torn).digest == expected, f"died in the checkpoint of step {step}"

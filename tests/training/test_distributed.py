@@ -21,6 +21,7 @@ from hatrack.training.checkpoint import latest_sealed
 from launched import end_at, together
 from tiny_training import run_folder, train_and_register
 
+CONFIGS = Path(__file__).resolve().parents[2] / "examples" / "accelerate"
 # answers of very unequal length, so that a mean of means would differ from the mean; 41 training rows
 ROWS = label_rows(52, ("red", "green as the river and the tree and the stone of the bird", "blue"))
 RUN = {"epochs": 2, "learning_rate": 0.003, "max_length": 128, "base_dropout": "off"}
@@ -69,9 +70,9 @@ def assert_same_training(one, several):
 
 def test_accelerate_launch_trains_what_one_process_does(projects):
     one, several = projects("causal")
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "ddp.yaml")]
     ran = subprocess.run(
-        [*launch, "-m", "hatrack", "train", "--json", "--project", str(several)],
+        [*launch, "--main_process_port", "0", "-m", "hatrack", "train", "--json", "--project", str(several)],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -109,8 +110,7 @@ def settings_of(name):
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
     from accelerate.utils.launch import prepare_multi_gpu_env
 
-    path = Path(__file__).resolve().parents[2] / "examples" / "accelerate" / name
-    arguments = launch_command_parser().parse_args(["--config_file", str(path), "-m", "hatrack"])
+    arguments = launch_command_parser().parse_args(["--config_file", str(CONFIGS / name), "-m", "hatrack"])
     environment = prepare_multi_gpu_env(_validate_launch_command(arguments)[0])
     changed = {key: value for key, value in environment.items() if os.environ.get(key) != value and key != "WORLD_SIZE"}
     return {**changed, "ACCELERATE_TORCH_DEVICE": "cpu"}

@@ -14,7 +14,7 @@ from hatrack.training.progress import LiveBar
 from tiny_training import events_of, open_pieces, run_folder, train, train_and_register
 
 SHORT = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2}
-LONG = {"epochs": 3, "batch_size": 8, "evals_per_epoch": 2}
+LONG = {"epochs": 3, "batch_size": 8, "evals_per_epoch": 2, "patience": 9}  # 18 steps, a checkpoint after every third
 
 
 def test_a_finished_run_is_found_again_and_not_trained_again(make_project):
@@ -118,20 +118,21 @@ def undisturbed():
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "trainer_state.json"])
-def test_a_disk_that_fills_up_while_a_checkpoint_is_written(make_project, full_at, monkeypatch, undisturbed, name):
+def test_a_disk_that_fills_up_while_a_checkpoint_is_written(make_project, full_at, monkeypatch, undisturbed, drawn, name):
+    step = drawn.randrange(3, 19, 3)
     if not undisturbed:
         undisturbed.append(train_and_register(make_project("classify-by-text", folder="whole", train=LONG)).digest)
     project = make_project("classify-by-text", folder="full", train=LONG)
-    full_at(name, 6)
+    full_at(name, step)
     with pytest.raises(StorageError, match="the disk is full"):
         train(project)
     monkeypatch.undo()
     run = run_folder(project)
-    assert (run / "checkpoint-6").is_dir()
-    assert latest_sealed(run) == run / "checkpoint-3"
+    assert (run / f"checkpoint-{step}").is_dir()
+    assert latest_sealed(run) == (run / f"checkpoint-{step - 3}" if step > 3 else None)
     seen = len(events_of(run))
-    assert [train_and_register(project).digest] == undisturbed
-    assert events_of(run)[seen]["step"] == 4
+    assert [train_and_register(project).digest] == undisturbed, f"full at step {step}"
+    assert events_of(run)[seen]["step"] == step - 2
 
 
 def test_a_disk_that_is_full_when_weights_are_written_is_one_message(make_project, hatrack, monkeypatch):

@@ -7,11 +7,18 @@ import json
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from conftest import label_rows, write_jsonl
+from hatrack.core.chat import Message
 from hatrack.core.errors import AdapterBroken, AdapterError, AdapterMismatch, AdapterNotFound, ConfigError
+from hatrack.models.adapters.folder import WEIGHTS
+from hatrack.models.causal import last_logits
+from hatrack.models.host import ModelHost
+from hatrack.models.loading import load_module
+from hatrack.models.merging.adapter import folded_in
 from hatrack.models.merging.exact import Cat
+from hatrack.models.render import ChatRenderer
 from hatrack.registry.promote import promote
 from hatrack.workflows.adapt import Workbench
 from hatrack.workflows.merge import MergeRequest, merge, parse_parts, re_evaluate
@@ -21,21 +28,22 @@ from tiny_training import silent
 
 @pytest.fixture(scope="module")
 def source(tiny_causal):
-    """``colours`` and ``words`` have the same task and system prompt, ``shy`` has none."""
+    """``colours``, ``numbers`` and ``steady`` have the same task and system prompt, ``shy`` has none."""
     root = tiny_causal.parent / "project-merge"
     write_jsonl(root / "colours.jsonl", label_rows(150))
     write_jsonl(root / "numbers.jsonl", label_rows(120, ("one", "two"), seed=1))
     learn = {"epochs": 6, "batch_size": 8, "max_length": 64, "learning_rate": 0.01}
     one = {"task": "classify-by-text", "system": "Name it.", "r": 8, "alpha": 16, "split": [0.6, 0.1, 0.3], "train": learn}
     shy = {"data": "shy.jsonl", **one, "system": None, "train": {**learn, "epochs": 1}}
+    steady = {"data": "numbers.jsonl", **one, "method": "rslora", "alpha": 4, "train": {**learn, "epochs": 2}}
     write_jsonl(root / "shy.jsonl", label_rows(30, ("one", "two"), seed=1))
     write_project(
         root,
         speaking_base(tiny_causal),
-        {"colours": {"data": "colours.jsonl", **one}, "numbers": {"data": "numbers.jsonl", **one}, "shy": shy},
+        {"colours": {"data": "colours.jsonl", **one}, "numbers": {"data": "numbers.jsonl", **one}, "shy": shy, "steady": steady},
     )
     bench = Workbench.open(root, silent())
-    for name in ("colours", "numbers", "shy"):
+    for name in ("colours", "numbers", "shy", "steady"):
         bench.train(name, bench.prepare(name))
     return root
 
@@ -78,26 +86,45 @@ def test_it_is_measured_on_the_rows_of_every_parent_and_a_failure_is_what_promot
         promote(bench.registry, f"both@{manifest.version}")
 
 
-def test_F21_an_adapter_merged_alone_is_itself_on_every_row(bench):
-    from hatrack.models.causal import last_logits
-    from hatrack.models.host import ModelHost
-
-    manifest = merge(bench, request("svd", parts=[("colours@1.0.0", 1.0)]))
-    host = ModelHost(bench.files)
-    own = bench.registry.resolve("colours")
-    rows = [host.renderer.prompt(parse(example)).ids for example in bench.prepare("colours").splits.test[:8]]
-    logits = []
-    for version in (own, manifest):
-        host.attach(version.digest, bench.registry.folder(version))
-        with host.using(version.digest):
-            logits.append(last_logits(host.module, rows))
-    assert torch.allclose(logits[0], logits[1], atol=1e-3)
+def prompts(bench):
+    renderer = ChatRenderer(bench.files.tokenizer, bench.files.stop_ids)
+    return [renderer.prompt(parse(example)).ids for example in bench.prepare("colours").splits.test[:8]]
 
 
 def parse(example):
-    from hatrack.core.chat import Message
-
     return [Message("system", "Name it."), Message("user", example.text)]
+
+
+def served(bench, manifest):
+    """Logits with a version on, as it is served."""
+    host = ModelHost(bench.files)
+    host.attach(manifest.digest, bench.registry.folder(manifest))
+    with host.using(manifest.digest):
+        return last_logits(host.module, prompts(bench))
+
+
+def test_F21_an_adapter_merged_alone_is_itself_on_every_row(bench):
+    manifest = merge(bench, request("svd", parts=[("colours@1.0.0", 1.0)]))
+    assert torch.allclose(served(bench, bench.registry.resolve("colours")), served(bench, manifest), atol=1e-3)
+
+
+def updates(bench, name, scale):
+    """The matrices of a version as they lie on disk, under a scale that the test knows."""
+    tensors = load_file(bench.registry.folder(bench.registry.resolve(name)) / WEIGHTS)
+    paths = {key.removeprefix("base_model.model.").partition(".lora_")[0] for key in tensors}
+    halves = {path: [tensors[f"base_model.model.{path}.lora_{half}.weight"] for half in "AB"] for path in paths}
+    return {path: (a, scale * b) for path, (a, b) in halves.items()}
+
+
+def test_F21_a_rank_stabilised_adapter_is_merged_with_its_own_scale(bench):
+    manifest = merge(bench, request(parts=[("colours@1.0.0", 1.0), ("steady@1.0.0", 0.5)]))
+    module = load_module(bench.files)
+    with folded_in(module, updates(bench, "colours", 16 / 8)):
+        alone = last_logits(module, prompts(bench))
+        with folded_in(module, updates(bench, "steady", 0.5 * 4 / 8**0.5)):
+            both = last_logits(module, prompts(bench))
+    assert torch.allclose(served(bench, manifest), both, atol=1e-3)
+    assert not torch.allclose(alone, both, atol=1e-1), "too little was learned to tell one scale from another"
 
 
 def test_F21_arithmetic_that_does_not_give_an_adapter_back_is_refused(bench, monkeypatch):
@@ -108,22 +135,6 @@ def test_F21_arithmetic_that_does_not_give_an_adapter_back_is_refused(bench, mon
     with pytest.raises(AdapterBroken, match="does not give itself back"):
         merge(bench, request())
     assert "both" not in bench.registry.names()
-
-
-def test_F21_a_rank_stabilised_adapter_is_merged_with_its_own_scale(bench, tmp_path):
-    # the same matrices under another scale are another adapter: its probe belongs to it
-    own = bench.registry.resolve("colours")
-    folder = bench.registry.folder(own)
-    config = json.loads((folder / "adapter_config.json").read_text())
-    weights = load_file(folder / "adapter_model.safetensors")
-    config |= {"use_rslora": True, "lora_alpha": config["lora_alpha"] / 8**0.5}
-    from hatrack.models.adapters.lora import read_lora
-
-    (tmp_path / "rs").mkdir()
-    (tmp_path / "rs" / "adapter_config.json").write_text(json.dumps(config))
-    save_file(weights, tmp_path / "rs" / "adapter_model.safetensors")
-    plain, stabilised = read_lora(folder), read_lora(tmp_path / "rs")
-    assert all(torch.allclose(plain.layers[p][1], stabilised.layers[p][1]) for p in plain.layers)
 
 
 @pytest.mark.parametrize(("key", "value"), [("use_dora", True), ("bias", "all"), ("rank_pattern", {"q_proj": 2})])
