@@ -27,7 +27,8 @@ Every command with its arguments and options, as `hatrack COMMAND --help` shows 
 | 2 | refused, with one message: [errors](errors.md) |
 | 130 | interrupted; a training goes on where it was when the same command is run again |
 
-In a usage line, what stands in brackets may be left out, and dots mean: one or more. An option that takes nothing is a switch.
+In a usage line, what stands in brackets may be left out, and dots mean: one or more. An option that takes nothing is a switch; one
+that takes several is given once for each.
 All commands take `--help`, or `-h`.
 """
 _NAMES = {str: "text", Path: "path", int: "whole number", float: "number"}
