@@ -1,6 +1,7 @@
-"""Write docs/config.md and docs/hatrack.schema.json from the config models, docs/benchmarks.md from recorded runs: python docs/generate.py.
+"""Write the pages that are made from code, beside this file: python docs/generate.py.
 
-``tests/test_docs.py`` refuses a page that is older than the code.
+config.md and hatrack.schema.json come from the config models, commands.md from the commands, http.md from the server's routes,
+benchmarks.md from recorded runs. ``tests/test_docs.py`` refuses a page that is older than the code.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from benchmark_page import benchmark_page  # noqa: E402  # beside this file, which is no package
+from command_page import command_page  # noqa: E402
+from http_page import http_page  # noqa: E402
 
 HEAD = """# hatrack.yaml
 
@@ -143,6 +146,8 @@ def pages() -> dict[Path, str]:
     return {
         HERE / "config.md": "\n".join(parts),
         HERE / "hatrack.schema.json": json.dumps(schema, indent=1) + "\n",
+        HERE / "commands.md": command_page(),
+        HERE / "http.md": http_page(),
         HERE / "benchmarks.md": benchmark_page(),
     }
 

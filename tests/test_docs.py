@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hatrack.cli.main import COMMANDS
+from hatrack.api.app import create_routes
+from hatrack.cli.main import COMMANDS, program
 from hatrack.core.config_file import parse_config
 from hatrack.training.methods.base import option_model
 
@@ -27,9 +28,37 @@ def blocks(page, language):
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_the_generated_pages_are_those_of_this_code():
+def test_the_generated_pages_are_those_of_this_code(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")  # no page hangs on the width of a screen
     for path, text in generator().pages().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name} is old: run python docs/generate.py"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_of_commands_holds_every_option_that_help_shows(command, hatrack):
+    made = program(command)
+    parts = [one.name for one in made.registered_commands] if made.registered_callback else []
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    for words in [(command, part) for part in parts] or [(command,)]:
+        _, heading, behind = page.partition(f"# hatrack {' '.join(words)}\n")
+        assert heading
+        section = behind.partition("\n#")[0]
+        lines = [line for line in hatrack(*words, "--help").out.splitlines() if line.startswith("  -")]
+        shown = {name for line in lines for name in re.findall(r"--[a-z0-9-]+", re.split("  +", line.strip())[0])}
+        assert "--help" in shown
+        assert [name for name in shown - {"--help"} if f"`{name}`" not in section] == []
+
+
+def test_the_page_of_routes_names_every_route_and_field():
+    document = create_routes().openapi()
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    routes = [f"`{method.upper()} {path}`" for path, methods in document["paths"].items() for method in methods]
+    fields = {
+        f"`{name}`" for kind, schema in document["components"]["schemas"].items() for name in schema["properties"] if kind != "Refused"
+    }
+    assert len(routes) > 25
+    assert len(fields) > 60
+    assert [one for one in (*routes, *sorted(fields)) if one not in page] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

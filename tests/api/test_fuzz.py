@@ -45,6 +45,10 @@ def test_no_body_that_fits_or_breaks_the_document_is_a_fault_of_the_server(label
     for route in ANSWERS:
         answered = right[f"POST /v1/{route}", 200]
         assert answered >= EXAMPLES / 4, f"of {route}, {answered} right bodies got an answer: {right}"
+    paths = labelled.app.openapi()["paths"]
+    for asked, status in (*right, *wrong):
+        method, path = asked.split()
+        assert str(status) in paths[path][method.lower()]["responses"], f"{asked} answered {status}, which the document does not name"
     assert sum(count for (_, status), count in wrong.items() if status == 400) > 100
     assert labelled.alone(20)
 

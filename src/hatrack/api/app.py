@@ -13,17 +13,18 @@ from starlette.exceptions import HTTPException
 from hatrack.answering.answer import Answerer
 from hatrack.api.bodies import Bodies
 from hatrack.api.context import Context
+from hatrack.api.document import Described
 from hatrack.api.errors import Refusal, error_response, validation_refusal
 from hatrack.api.gate import Gate
 from hatrack.api.journal import Journal
 from hatrack.api.keys import KeyRing
 from hatrack.api.routes import admin, chat, completions, health, models, responses, tables, texts
-from hatrack.api.web import page
+from hatrack.api.web import page as web
 from hatrack.core.config_http import HttpSettings
 from hatrack.core.errors import HatrackError
 from hatrack.serving.service import ModelService
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "create_routes"]
 
 
 def create_app(service: ModelService, ring: KeyRing, settings: HttpSettings | None = None, *, loopback_only: bool = False) -> FastAPI:
@@ -40,18 +41,24 @@ def create_app(service: ModelService, ring: KeyRing, settings: HttpSettings | No
     context = Context(service, ring, settings or HttpSettings(), answerer, loopback_only=loopback_only)
     answerer.guard.count = context.meters.guarded
     answerer.grounder.count = context.meters.rewrote
-    # The pages that FastAPI makes of the OpenAPI document load scripts from elsewhere.
-    app = FastAPI(title="Hatrack", version="1", docs_url=None, redoc_url=None)
+    app = create_routes(page=context.settings.page)
     app.state.context = context
     for layer in (Bodies, Gate, Journal):  # the last one added is the outermost
         app.add_middleware(layer, context=context)
-    for room in (chat, completions, responses, texts, tables, models, admin, health):
-        app.include_router(room.router)
-    if context.settings.page:
-        app.include_router(page.router)
     app.add_exception_handler(HatrackError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_status)
+    return app
+
+
+def create_routes(*, page: bool = True) -> FastAPI:
+    """The routes without a service behind them: enough for their OpenAPI document, which needs no model."""
+    # The pages that FastAPI makes of the OpenAPI document load scripts from elsewhere.
+    app = Described(title="Hatrack", version="1", docs_url=None, redoc_url=None)
+    for room in (chat, completions, responses, texts, tables, models, admin, health):
+        app.include_router(room.router)
+    if page:
+        app.include_router(web.router)
     return app
 
 

@@ -12,13 +12,16 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hatrack.core.errors import HatrackError, ProcessLost, TrainingError
 from hatrack.core.names import closest
 from hatrack.core.world import World, world
 
-__all__ = ["COMMANDS", "main"]
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["COMMANDS", "main", "program"]
 
 COMMANDS = {
     "quickstart": "Make, train and prove three example adapters, in minutes, without a network.",
@@ -99,6 +102,24 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
+def program(command: str) -> typer.Typer:
+    """One of ``COMMANDS`` as a Typer program of its own: nothing of the others is imported."""
+    import typer
+
+    file = f"{command}_" if keyword.iskeyword(command) else command.replace("-", "_")
+    module = importlib.import_module(f"hatrack.cli.commands.{file}")
+    asked = {"help_option_names": ["-h", "--help"]}
+    made = typer.Typer(
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, context_settings=asked
+    )
+    parts = getattr(module, "PARTS", None)  # a command of several: name to (function, help)
+    for name, (run, text) in (parts or {command: (module.run, COMMANDS[command])}).items():
+        made.command(name, help=text, context_settings=asked)(_interruptible(run))
+    if parts:
+        made.callback(help=COMMANDS[command])(lambda: None)
+    return made
+
+
 def _say(kind: str, text: str, *, lost: bool = False) -> None:
     """Several processes mostly meet a fault together; the first of them says it."""
     try:
@@ -130,21 +151,7 @@ def _dispatch(given: list[str]) -> None:
                 allowed=", ".join(f"hatrack {name}" for name in TOGETHER),
                 fix=f"run `hatrack {first}` without a launcher, after training",
             )
-        # Each command is a Typer program of its own: nothing of the others is imported.
-        import typer
-
-        file = f"{first}_" if keyword.iskeyword(first) else first.replace("-", "_")
-        module = importlib.import_module(f"hatrack.cli.commands.{file}")
-        asked = {"help_option_names": ["-h", "--help"]}
-        program = typer.Typer(
-            add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, context_settings=asked
-        )
-        parts = getattr(module, "PARTS", None)  # a command of several: name to (function, help)
-        for name, (run, text) in (parts or {first: (module.run, COMMANDS[first])}).items():
-            program.command(name, help=text, context_settings=asked)(_interruptible(run))
-        if parts:
-            program.callback(help=COMMANDS[first])(lambda: None)
-        program(args=given[1:], prog_name=f"hatrack {first}")
+        program(first)(args=given[1:], prog_name=f"hatrack {first}")
     else:
         near = closest(first, COMMANDS, 1)
         raise HatrackError(

@@ -36,7 +36,7 @@ async def states(context: InContext) -> Response:
     return JSONResponse({"object": "list", "data": [_state(state) for state in found]})
 
 
-@router.post("/{reference}/load", summary="Begin to load a version before anybody asks for it")
+@router.post("/{reference}/load", status_code=202, summary="Begin to load a version before anybody asks for it")
 async def load(reference: str, context: InContext) -> Response:
     """Answers at once; ``GET /admin/adapters`` says when it is resident."""
     return await run_in_threadpool(_load, context, reference)

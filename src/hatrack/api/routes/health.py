@@ -19,7 +19,7 @@ async def healthz() -> Response:
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz", summary="The base is loaded and requests are taken")
+@router.get("/readyz", summary="The base is loaded and requests are taken", responses={503: {"description": "The server ends."}})
 async def readyz(context: InContext) -> Response:
     """For a readiness probe: 503 while the server ends."""
     return JSONResponse({"status": "draining"}, 503) if context.draining else JSONResponse({"status": "ready"})

@@ -95,7 +95,7 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, json_schema_extra=_tell_other_options)
 
-    model: str = Field(description="The adapter: NAME, NAME@VERSION, NAME@ALIAS, or base.")
+    model: str = Field(description="The adapter: NAME, NAME@VERSION or NAME@ALIAS; base; or auto, where routing chooses.")
 
     @model_validator(mode="before")
     @classmethod
