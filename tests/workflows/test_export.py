@@ -140,20 +140,6 @@ def test_onnxruntime_alone_classifies_as_the_adapter_does_whatever_the_batch(wor
     assert json.loads((tmp_path / "out" / "labels.json").read_text()) == ["blue", "green", "red"]
 
 
-def test_the_base_of_an_encoder_project_leaves_as_an_embedder(words, tmp_path):
-    pytest.importorskip("onnxscript", reason='pip install "hatrack[onnx]"')
-    record = export(words, "base", Wish("onnx", tmp_path / "out", ("FP32",)))
-    assert record.parts[0].likeness > 0.999
-    assert record.adapter == "base"
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx", providers=["CPUExecutionProvider"])
-    ids = words.files.tokenizer(["red lamp"]).input_ids
-    [vectors] = session.run(None, {"input_ids": np.array(ids), "attention_mask": np.ones_like(ids)})
-    words.host = words.host or ModelHost(words.files)
-    assert np.allclose(vectors, words.host.embed_ids(ids).numpy(), atol=1e-5)
-
-
 def test_a_bare_python_with_transformers_and_torch_runs_the_folder(words, tmp_path):
     export(words, "words", Wish("folder", tmp_path / "out", rows=0))
     texts = [row.text for row in words.prepare("words").splits.test[:4]]

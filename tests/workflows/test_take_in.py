@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -75,6 +77,49 @@ def test_what_plain_peft_saved_becomes_a_version_that_acts_as_in_peft(bench, for
     assert torch.allclose(logits(bench, manifest), theirs, atol=1e-3)
     again, _ = take_in(bench, Incoming(str(foreign), "guest", system="Be brief."))
     assert again.version == "1.0.0", "the same adapter is one version"
+
+
+@pytest.fixture
+def hub(foreign, tmp_path, monkeypatch):
+    """huggingface_hub's cache as it lays it out, with links to blobs: ``org/guest`` at its branch, and twice as strong at ``v2``."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    repository = tmp_path / "hub" / "models--org--guest"
+    for folder in ("blobs", "refs"):
+        (repository / folder).mkdir(parents=True)
+    for ref, commit, alpha in (("main", "0" * 40, 8), ("v2", "2" * 40, 16)):
+        (repository / "refs" / ref).write_text(commit)
+        snapshot = repository / "snapshots" / commit
+        snapshot.mkdir(parents=True)
+        for file in foreign.iterdir():
+            content = file.read_bytes()
+            if file.name == "adapter_config.json":
+                content = json.dumps({**json.loads(content), "lora_alpha": alpha}).encode()
+            blob = repository / "blobs" / hashlib.sha256(content).hexdigest()
+            blob.write_bytes(content)
+            (snapshot / file.name).symlink_to(Path("../../blobs") / blob.name)
+    return repository
+
+
+def test_a_hub_id_in_the_cache_becomes_the_version_that_its_folder_becomes(bench, foreign, hub):
+    manifest, report = take_in(bench, Incoming("org/guest", "guest", system="Be brief."))
+    assert (manifest.name, manifest.version, report) == ("guest", "1.0.0", None)
+    assert bench.registry.resolve("guest") == manifest
+    assert manifest.config["imported"]["from"] == "org/guest"
+    local, _ = take_in(bench, Incoming(str(foreign), "local", system="Be brief."))
+    assert manifest.weights_digest == local.weights_digest
+    assert read_card(bench.registry.folder(manifest)) == read_card(bench.registry.folder(local))
+    shutil.rmtree(hub)  # a cache, which may be cleared
+    assert torch.equal(logits(bench, manifest), logits(bench, local))
+
+
+def test_a_hub_id_may_name_a_revision(bench, hub):
+    weak, _ = take_in(bench, Incoming("org/guest", "guest"))
+    strong, _ = take_in(bench, Incoming("org/guest@v2", "guest"))
+    assert (weak.config["options"]["lora_alpha"], strong.config["options"]["lora_alpha"]) == (8, 16)
+    assert strong.config["imported"]["from"] == "org/guest@v2"
+    assert not torch.allclose(logits(bench, weak), logits(bench, strong), atol=1e-3)
 
 
 def test_it_is_measured_where_the_project_has_data_for_its_name(bench, foreign):
@@ -209,15 +254,20 @@ def test_what_is_not_there_is_refused(bench, tmp_path):
         take_in(bench, Incoming(str(tmp_path / "nowhere"), "guest"))
     with pytest.raises((HubUnreachable, ModelError)):
         take_in(bench, Incoming("nobody/no-adapter", "guest"))
+    with pytest.raises(AdapterNotFound, match="cannot be the id"):
+        take_in(bench, Incoming("org/na--me", "guest"))
     with pytest.raises(AdapterBroken, match="no adapter"):
         take_in(bench, Incoming(str(tmp_path), "guest"))
 
 
-def test_the_command_says_what_it_is_now(bench, foreign, hatrack):
+def test_the_command_says_what_it_is_now(bench, foreign, hub, hatrack):
     ran = hatrack("import", str(foreign), "--as", "guest", project=bench.project.root)
     assert ran.code == 0, ran.err
     assert "guest@1.0.0" in ran.out
     assert "not measured" in ran.out
+    ran = hatrack("import", "org/guest", "--as", "from-hub", project=bench.project.root)
+    assert ran.code == 0, ran.err
+    assert "from-hub@1.0.0" in ran.out
     ran = hatrack("import", str(foreign), "--as", "plain", "--json", project=bench.project.root)
     assert ran.code == 1, "it does not beat the base"
     assert json.loads(ran.out)["report"]["adapter"] == "plain"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hatrack.core.lineage import Interval
 
-__all__ = ["EXPORT", "ExportRecord", "ExportedPart", "Quality"]
+__all__ = ["EXPORT", "Closeness", "ExportRecord", "ExportedPart", "Quality"]
 
 EXPORT = "export.json"
 
@@ -21,7 +21,7 @@ class Quality(_Record):
     """One part against the adapter in full precision here, on the same test rows.
 
     Attributes:
-        metric: of the gate, for the task; ``cosine`` for an embedder.
+        metric: of the gate, for the task.
         here, there: of the adapter in this process, and of the part in the foreign tool.
         change: interval of ``there`` minus ``here``.
         same: share of rows with the very same answer.
@@ -46,6 +46,21 @@ class Quality(_Record):
         return self.here - self.there if self.higher_is_better else self.there - self.here
 
 
+class Closeness(_Record):
+    """One part of an embedder against the embeddings in full precision here, text by text.
+
+    Attributes:
+        texts: what they are: test rows of an adapter, or fixed texts.
+        count: how many.
+        mean, lowest: over the texts, of the cosine of the two embeddings of a text.
+    """
+
+    texts: str
+    count: int
+    mean: float
+    lowest: float
+
+
 class ExportedPart(_Record):
     """One loadable thing.
 
@@ -53,6 +68,7 @@ class ExportedPart(_Record):
         tool: that opened it, and its version.
         likeness: cosine between what the adapter changes there and here, on the stored probe.
         error: largest difference of logits on the probe, each row centred.
+        closeness: of embedders, whose answers are neither right nor wrong.
     """
 
     name: str
@@ -63,6 +79,7 @@ class ExportedPart(_Record):
     likeness: float
     error: float
     quality: Quality | None = None
+    closeness: Closeness | None = None
 
 
 class ExportRecord(_Record):
@@ -75,6 +92,6 @@ class ExportRecord(_Record):
     base: str
     base_fingerprint: str
     parts: tuple[ExportedPart, ...]
-    not_measured: str = Field("", description="Why there is no quality on test rows.")
+    not_measured: str = Field("", description="Why there is neither quality on test rows nor, of an embedder, closeness.")
     files: dict[str, str] = Field(description="Every file beside this one and the card, and its SHA-256.")
     created: str

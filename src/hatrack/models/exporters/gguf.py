@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hatrack.core.errors import AdapterBroken, HatrackError
+from hatrack.models.exporters.awkward import AWKWARD
 from hatrack.models.exporters.base import Foreign, Part, Source
 from hatrack.models.exporters.tools.llamacpp import LlamaCpp
 from hatrack.models.gguf.model import check_writable, write_gguf_model
@@ -14,14 +15,6 @@ from hatrack.models.gguf.precision import FULL, check_precision
 __all__ = ["DEFAULT", "Gguf", "context_for", "gguf_refusal", "open_gguf", "write_gguf_parts"]
 
 DEFAULT = ("F16", "Q8_0", "Q4_0")
-# What a tokenizer may cut in another way: capitals, digits, spaces, other scripts, special characters.
-_TEXTS = (
-    "The tenant's lease isn't up until 31.12.2024; he'll owe 1,234.50 EUR.",
-    "  two  spaces,\n\n\na blank line\tand a tab \r\nend ",
-    "Straße déjà-vu naïve 東京 प्रदेश 🙂 ½ ²",
-    "def f(x_1): return {'a': [1, 22, 333, 4444], \"b\": None}  # !!",
-    "WE'RE I'LL you'D THEY'VE",
-)
 
 
 class Gguf:
@@ -84,7 +77,7 @@ def open_gguf(source: Source, path: Path) -> LlamaCpp:
     """
     model = LlamaCpp(path, int(source.files.config["vocab_size"]), context=context_for(source))
     tokenizer = source.files.tokenizer
-    for text in (*_TEXTS, *tokenizer.all_special_tokens):
+    for text in (*AWKWARD, *tokenizer.all_special_tokens):
         ours, theirs = list(tokenizer(text, add_special_tokens=False).input_ids), model.tokenize(text)
         if ours != theirs:
             model.close()

@@ -123,6 +123,8 @@ def _leaving(record: ExportRecord) -> str:
     lines = ["## What leaving cost\n"]
     for part in record.parts:
         lines.append(f"- {part.name} ({part.bytes:,} bytes), opened with {part.tool}: likeness of its effect {part.likeness:.4f}")
+    if any(part.closeness for part in record.parts):
+        return "\n".join([*lines, *_close(record), ""])
     measured = [part for part in record.parts if part.quality]
     if not measured:
         return "\n".join([*lines, f"\nNot measured on test rows: {record.not_measured}.\n"])
@@ -135,6 +137,15 @@ def _leaving(record: ExportRecord) -> str:
                 f"| {part.name} | {found.metric} | {found.here:.3f} | {found.there:.3f} | {change} | {found.same:.1%} | {found.rows} |"
             )
     return "\n".join([*lines, ""])
+
+
+def _close(record: ExportRecord) -> list[str]:
+    """A table of how close an embedder's vectors are to those in full precision."""
+    found = [(part.name, part.closeness) for part in record.parts if part.closeness]
+    asked = found[0][1]
+    head = f"\nCosine of the embedding there and the one in full precision here, over {asked.count} {asked.texts}:\n"
+    rows = [f"| {name} | {one.mean:.4f} | {one.lowest:.4f} |" for name, one in found]
+    return [head, "| part | mean | lowest |", "|---|---|---|", *rows]
 
 
 def _limits(source: Source, found: str) -> str:

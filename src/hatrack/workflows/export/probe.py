@@ -13,12 +13,12 @@ from hatrack.models.encoder import embed
 from hatrack.models.exporters.base import Foreign, Part, Source
 from hatrack.models.loading import load_module
 
-__all__ = ["Likeness", "ask_probe", "check_part", "probe_of"]
+__all__ = ["TEXTS", "Likeness", "ask_probe", "check_part", "probe_of"]
 
+TEXTS = ("The contract may be ended by either side.", "What is the price?", "Name three rivers of France.")
 _FEWEST = 3  # tokens of a row that both sides know
 _LIKENESS = 0.99  # of what the adapter changes; a foreign tool sums in another order, and may keep its cache in 16 bits
 _LEFT = 0.7  # below that more than half of what a rounded part changes is something else
-_TEXTS = ("The contract may be ended by either side.", "What is the price?", "Name three rivers of France.")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def probe_of(source: Source) -> Probe:
     if source.folder is not None:
         return read_probe(source.folder)
     tokenizer = source.files.tokenizer
-    inputs = tuple(tuple(tokenizer(text).input_ids) for text in _TEXTS)
+    inputs = tuple(tuple(tokenizer(text).input_ids) for text in TEXTS)
     module = load_module(source.files)
     if source.files.kind == "causal":
         logits = last_logits(module, inputs)

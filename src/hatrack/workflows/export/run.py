@@ -17,6 +17,7 @@ from hatrack.models.adapters.probe import Probe
 from hatrack.models.exporters.base import EXPORTERS, Exporter, Foreign, Part, Source, formats_for
 from hatrack.workflows.adapt import Workbench
 from hatrack.workflows.export.card import base_id, model_card
+from hatrack.workflows.export.closeness import Embedded
 from hatrack.workflows.export.probe import ask_probe, check_part, probe_of
 from hatrack.workflows.export.quality import MEASURED, Measuring
 
@@ -135,8 +136,10 @@ def _check_folder(out: Path) -> None:
         )
 
 
-def _measuring(bench: Workbench, manifest: Manifest | None, wish: Wish, known: Measuring | None) -> tuple[str, Measuring | None]:
+def _measuring(bench: Workbench, manifest: Manifest | None, wish: Wish, known: Measuring | None) -> tuple[str, Measuring | Embedded | None]:
     """Why nothing can be measured, or what measures it."""
+    if manifest is None and bench.files.kind == "encoder":
+        return "", Embedded.of(bench, wish.rows)
     if manifest is None:
         return "the base has no test rows of its own", None
     if known is not None and known.manifest.digest == manifest.digest:
@@ -151,13 +154,14 @@ def _measuring(bench: Workbench, manifest: Manifest | None, wish: Wish, known: M
 
 
 def _asked(
-    exporter: Exporter, source: Source, folder: Path, part: Part, probe: Probe, measure: Measuring | None, wish: Wish
+    exporter: Exporter, source: Source, folder: Path, part: Part, probe: Probe, measure: Measuring | Embedded | None, wish: Wish
 ) -> ExportedPart:
     foreign: Foreign = exporter.open(source, folder, part)
     try:
         likeness = ask_probe(probe, foreign)
         check_part(part, likeness, foreign.tool, any_loss=wish.max_drop is not None)
-        quality = measure.part(foreign) if measure else None
+        quality = measure.part(foreign) if isinstance(measure, Measuring) else None
+        closeness = measure.part(foreign) if isinstance(measure, Embedded) else None
     finally:
         foreign.close()
     if quality is not None and (part.full or wish.max_drop is not None):
@@ -171,6 +175,7 @@ def _asked(
         likeness=likeness.cosine,
         error=likeness.error,
         quality=quality,
+        closeness=closeness,
     )
 
 

@@ -55,7 +55,13 @@ def find_adapter(spec: str, report: Callable[[str], None]) -> Path:
 
 def _from_hub(spec: str, report: Callable[[str], None]) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     repository, _, revision = spec.partition("@")
     report(f"asking the hub for {spec}")
@@ -65,6 +71,8 @@ def _from_hub(spec: str, report: Callable[[str], None]) -> Path:
         raise AdapterNotFound(
             "the hub has no such adapter, or it is private", given=spec, allowed="an existing org/name, with HF_TOKEN set for private ones"
         ) from error
+    except HFValidationError as error:
+        raise AdapterNotFound("this cannot be the id of an adapter on the hub", given=f"{spec}: {error}", allowed="org/name") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise HubUnreachable(
             "the hub cannot be reached, and this adapter is not in the local cache",
