@@ -28,13 +28,14 @@ __all__ = ["pack"]
 _CONFIG = "hatrack.yaml"
 _OF_A_MODEL = {".safetensors", ".json", ".txt", ".model", ".jinja"}
 _STATE = ".hatrack"
+_ENGINES = ("llamacpp", "vllm")  # each has an extra of its name
 
 
 def pack(bench: Workbench, out: Path, wheels: Path | None) -> BundleRecord:
     """Write the file ``out``, whole or not at all.
 
     Args:
-        wheels: a folder of wheels that the other machine shall install from, as ``pip download`` fills it.
+        wheels: a folder of wheels that the other machine shall install from, as ``pip wheel`` fills it.
 
     Raises:
         ConfigError: nothing to take along, no key, or a folder without wheels. StorageError: the disk refuses.
@@ -42,8 +43,10 @@ def pack(bench: Workbench, out: Path, wheels: Path | None) -> BundleRecord:
     names = [*bench.registry.names(), *bench.registry.names(TABLE)]
     if not names:
         raise ConfigError("there is no version to take along", given=str(bench.project.root), fix="run `hatrack adapt` first")
+    extras = _extras(bench)
     if wheels is not None and not any(wheels.glob("*.whl")):
-        raise ConfigError("the folder holds no wheels", given=str(wheels), fix='pip download "hatrack[serve]" --dest FOLDER')
+        fix = f'pip wheel "hatrack[{",".join(extras)}]" --wheel-dir FOLDER'
+        raise ConfigError("the folder holds no wheels", given=str(wheels), fix=fix)
     sign(b"")  # a missing key is said before gigabytes are read
     state = bench.project.state
     with storage_errors(state), tempfile.TemporaryDirectory(dir=state, prefix=STAGING) as staging:
@@ -57,6 +60,7 @@ def pack(bench: Workbench, out: Path, wheels: Path | None) -> BundleRecord:
             versions=tuple(f"{m.name}@{m.version}" for name in names for m in bench.registry.versions(name)),
             champions={name: found for name in names if (found := bench.registry.aliases(name).get(CHAMPION))},
             left_out=tuple(left_out),
+            extras=extras,
             files=files,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -69,6 +73,18 @@ def pack(bench: Workbench, out: Path, wheels: Path | None) -> BundleRecord:
                 with sources[file.name].open("rb") as content:
                     _add(tar, file.name, content, file.bytes)
     return record
+
+
+def _extras(bench: Workbench) -> tuple[str, ...]:
+    """What the other machine installs Hatrack with: to unpack, to serve, and what the project uses besides."""
+    used = ["bundle", "serve"]
+    if bench.project.knowledge.is_dir():
+        used.append("knowledge")
+    if bench.registry.names(TABLE):
+        used.append("tables")
+    if bench.config.serve.engine in _ENGINES:
+        used.append(bench.config.serve.engine)
+    return tuple(sorted(used))
 
 
 def _sources(bench: Workbench, staging: Path, wheels: Path | None, left_out: list[str]) -> Iterator[tuple[str, Path]]:
@@ -96,8 +112,11 @@ def _sources(bench: Workbench, staging: Path, wheels: Path | None, left_out: lis
     written = staging / _CONFIG
     written.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
     yield _CONFIG, written
-    for wheel in sorted(wheels.glob("*.whl")) if wheels else ():
-        yield f"wheels/{wheel.name}", wheel
+    for path in sorted(wheels.iterdir()) if wheels else ():
+        if path.suffix == ".whl":
+            yield f"wheels/{path.name}", path
+        else:
+            left_out.append(f"{path.name} is no wheel and stays here; `pip wheel` makes one of a source")
 
 
 def _model(name: str, files: BaseModelFiles) -> Iterator[tuple[str, Path]]:
