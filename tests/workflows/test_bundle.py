@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -94,7 +95,7 @@ def test_on_a_machine_without_routes_it_is_unpacked_and_used(packed, tmp_path):
     into = ["--into", str(tmp_path / "there"), "--signed-by", PUBLIC]
     ran = subprocess.run([*hatrack, "unbundle", str(packed), *into], capture_output=True, text=True, env=environment, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert "pip install --no-index" in ran.stdout
+    assert f'pip install --no-index --find-links {tmp_path}/there/wheels "hatrack[bundle,serve]"' in ran.stdout
     (tmp_path / "texts.jsonl").write_text(json.dumps({"text": "lamp red tree"}) + "\n")
     asked = ["classify", "words", str(tmp_path / "texts.jsonl"), "--project", str(tmp_path / "there")]
     ran = subprocess.run([*hatrack, *asked], capture_output=True, text=True, env=environment, check=False)
@@ -178,6 +179,35 @@ def test_the_commands(packed, tmp_path, hatrack, trained):
     ran = hatrack("bundle", str(tmp_path / "x.hatrack"), project=encoder_project(trained))
     assert ran.code == 0, ran.err
     assert "not trained" in ran.out
+    assert 'pip install "hatrack[bundle,serve]"' in ran.out
+
+
+def test_without_its_package_it_says_which_extra_is_missing(packed, monkeypatch, hatrack):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    ran = hatrack("unbundle", str(packed), "--verify")
+    assert ran.code == 2
+    assert 'pip install "hatrack[bundle]"' in ran.err
+
+
+def test_documents_go_along_and_a_source_does_not_pass_for_a_wheel(trained, tmp_path, hatrack):
+    pytest.importorskip("faiss", reason='pip install "hatrack[knowledge]"')
+    here, there, wheels = (tmp_path / name for name in ("here", "there", "wheels"))
+    shutil.copytree(encoder_project(trained), here)
+    with (here / "hatrack.yaml").open("a") as config:
+        config.write("\nknowledge: {embedder: 'hashing:64'}\n")
+    (here / "facts.txt").write_text("A lost card costs ten euros.")
+    assert hatrack("kb", "add", str(here / "facts.txt"), project=here).code == 0
+    wheels.mkdir()
+    for name in ("some-1.0-py3-none-any.whl", "other-1.0.tar.gz"):
+        (wheels / name).write_bytes(b"x")
+    record = pack(open_bench(here), tmp_path / "facts.hatrack", wheels)
+    assert record.requirement == "hatrack[bundle,knowledge,serve]"
+    assert [file.name for file in record.files if file.name.startswith("wheels/")] == ["wheels/some-1.0-py3-none-any.whl"]
+    assert any("other-1.0.tar.gz is no wheel" in line for line in record.left_out)
+    unpack(tmp_path / "facts.hatrack", there, PUBLIC)
+    assert "ten euros" in hatrack("kb", "search", "lost card", project=there).out
 
 
 def test_it_holds_every_form_of_a_causal_project(trained, tmp_path):

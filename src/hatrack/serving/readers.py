@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from hatrack.models.embedders.base import Embedder, open_embedder
 from hatrack.registry.store import Registry
 from hatrack.serving.labels import Labelled, classify
 from hatrack.serving.pool import AdapterPool
-from hatrack.serving.service import ModelService
 from hatrack.tabular.readings import Reading, TextScore, TextVectors
 from hatrack.tabular.scorers.base import Array
+
+if TYPE_CHECKING:  # a table that reads no text needs no decoder
+    from hatrack.serving.service import ModelService
 
 __all__ = ["PoolReader", "ServiceReader", "VectorReader", "pinned_score", "pinned_version"]
 

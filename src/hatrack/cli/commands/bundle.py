@@ -12,7 +12,7 @@ from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_c
 
 def run(
     out: Annotated[Path | None, typer.Argument(help="The file to write, NAME.hatrack.")] = None,
-    wheels: Annotated[Path | None, typer.Option(help="A folder of wheels to take along, as `pip download` fills it.")] = None,
+    wheels: Annotated[Path | None, typer.Option(help="A folder of wheels to take along, as `pip wheel` fills it.")] = None,
     new_key: Annotated[bool, typer.Option("--new-key", help="Print a new signing key and its public half; write nothing.")] = False,
     project: ProjectOption = Path("."),
     json: JsonOption = False,
@@ -40,5 +40,6 @@ def run(
         print_json(record.model_dump(mode="json"))
         return
     console.print(f"{out}: {out.stat().st_size:,} bytes, {len(record.files)} files, {len(record.versions)} versions")
+    console.print(f'  there: pip install "{record.requirement}"', markup=False)
     for line in record.left_out:
-        console.print(f"  {line}", style="yellow")
+        console.print(f"  {line}", style="yellow", markup=False)

@@ -37,9 +37,10 @@ def run(
     console.print(f"{file.name}: {len(record.files)} files are as they were signed by {found.signer}")
     console.print(f"  base {record.base}, {', '.join(record.versions)}")
     for line in record.left_out:
-        console.print(f"  {line}", style="yellow")
+        console.print(f"  {line}", style="yellow", markup=False)
     if into is None:
         return
     if (into / "wheels").is_dir():
-        console.print(f'  install: pip install --no-index --find-links {into / "wheels"} "hatrack[serve]"')
-    console.print(f"  use: hatrack serve --project {into}")
+        command = f'pip install --no-index --find-links {into / "wheels"} "{record.requirement}"'
+        console.print(f"  install: {command}", markup=False, soft_wrap=True)  # to be copied: the extras are no markup
+    console.print(f"  use: hatrack serve --project {into}", markup=False, soft_wrap=True)

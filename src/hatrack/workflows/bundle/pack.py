@@ -27,6 +27,8 @@ from hatrack.workflows.bundle.record import HEAD, SIGNATURE, BundledFile, Bundle
 
 __all__ = ["pack"]
 
+_ENGINES = ("llamacpp", "vllm")  # each has an extra of its name
+
 
 def pack(bench: Workbench, out: Path, wheels: Path | None) -> BundleRecord:
     """Write the file ``out``, whole or not at all.
@@ -34,7 +36,7 @@ def pack(bench: Workbench, out: Path, wheels: Path | None) -> BundleRecord:
     What is listed and what is packed is one snapshot of the registry, wherever that is.
 
     Args:
-        wheels: a folder of wheels that the other machine shall install from, as ``pip download`` fills it.
+        wheels: a folder of wheels that the other machine shall install from, as ``pip wheel`` fills it.
 
     Raises:
         ConfigError: nothing to take along, no key, or a folder without wheels. AdapterBroken: a file of a version is damaged.
@@ -43,7 +45,8 @@ def pack(bench: Workbench, out: Path, wheels: Path | None) -> BundleRecord:
     if not chosen(bench.registry, ()):
         raise ConfigError("there is no version to take along", given=str(bench.project.root), fix="run `hatrack adapt` first")
     if wheels is not None and not any(wheels.glob("*.whl")):
-        raise ConfigError("the folder holds no wheels", given=str(wheels), fix='pip download "hatrack[serve]" --dest FOLDER')
+        fix = f'pip wheel "hatrack[{",".join(_extras(bench))}]" --wheel-dir FOLDER'
+        raise ConfigError("the folder holds no wheels", given=str(wheels), fix=fix)
     sign(b"")  # a missing key is said before gigabytes are read
     state = bench.project.state
     with storage_errors(state), tempfile.TemporaryDirectory(dir=state, prefix=STAGING) as folder:
@@ -51,8 +54,11 @@ def pack(bench: Workbench, out: Path, wheels: Path | None) -> BundleRecord:
         versions = snapshot(bench.registry, staging)
         with closing(versions.database):
             contents = Contents(bench, versions, staging)
-            sources = contents.files | {f"wheels/{wheel.name}": wheel for wheel in (wheels.glob("*.whl") if wheels else ())}
-            record = _record(bench, versions, sources, contents.left_out)
+            brought = sorted(wheels.iterdir()) if wheels else []
+            sources = contents.files | {f"wheels/{path.name}": path for path in brought if path.suffix == ".whl"}
+            no_wheels = (path.name for path in brought if path.suffix != ".whl")
+            stays = [f"{name} is no wheel and stays here; `pip wheel` makes one of a source" for name in no_wheels]
+            record = _record(bench, versions, sources, [*contents.left_out, *stays])
         _write(out, record, sources)
     return record
 
@@ -77,9 +83,22 @@ def _record(bench: Workbench, versions: Registry, sources: Mapping[str, Path], l
         versions=tuple(f"{one.name}@{one.version}" for one in chosen(versions, ())),
         champions={name: found for name in names if (found := versions.aliases(name).get(CHAMPION))},
         left_out=tuple(left_out),
+        extras=_extras(bench),
         files=files,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _extras(bench: Workbench) -> tuple[str, ...]:
+    """What the other machine installs Hatrack with: to unpack, to serve, and what the project uses besides."""
+    used = ["bundle", "serve"]
+    if bench.project.knowledge.is_dir():
+        used.append("knowledge")
+    if bench.registry.names(TABLE):
+        used.append("tables")
+    if bench.config.serve.engine in _ENGINES:
+        used.append(bench.config.serve.engine)
+    return tuple(sorted(used))
 
 
 def _write(out: Path, record: BundleRecord, sources: Mapping[str, Path]) -> None:

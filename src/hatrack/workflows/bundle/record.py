@@ -51,8 +51,14 @@ class BundleRecord(BaseModel):
     versions: tuple[str, ...] = Field(description="NAME@VERSION of every adapter and table inside.")
     champions: dict[str, str]
     left_out: tuple[str, ...] = Field((), description="What the project uses and the bundle does not hold, a sentence each.")
+    extras: tuple[str, ...] = Field(("bundle", "serve"), description="What Hatrack is installed with to unpack and use all of it.")
     files: tuple[BundledFile, ...]
     created: str
+
+    @property
+    def requirement(self) -> str:
+        """What `pip install` is to be given on the other machine."""
+        return f"hatrack[{','.join(self.extras)}]"
 
 
 def sign(content: bytes) -> bytes:
@@ -80,11 +86,12 @@ def sign(content: bytes) -> bytes:
 
 def signed(content: bytes, signature: bytes) -> str | None:
     """Who signed ``content``, as the hexadecimal public key; None where the signature is not of this content."""
+    ed25519 = _ed25519()  # first: where the package is not there, this says so
     from cryptography.exceptions import InvalidSignature
 
     public, rest = signature[:_SEED], signature[_SEED:]
     try:
-        _ed25519().Ed25519PublicKey.from_public_bytes(public).verify(rest, content)
+        ed25519.Ed25519PublicKey.from_public_bytes(public).verify(rest, content)
     except (InvalidSignature, ValueError):
         return None
     return public.hex()
