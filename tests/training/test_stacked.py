@@ -18,7 +18,7 @@ from hatrack.workflows.adapt import Workbench, adapt
 from projects import speaking_base, write_project
 from tiny_training import silent
 
-LEARN = {"epochs": 4, "batch_size": 8, "max_length": 64, "learning_rate": 0.01, "patience": 9}
+LEARN = {"epochs": 6, "batch_size": 8, "max_length": 64, "learning_rate": 0.01, "patience": 9}
 FAINT = {**LEARN, "epochs": 1, "learning_rate": 1e-7}
 
 
@@ -26,14 +26,14 @@ FAINT = {**LEARN, "epochs": 1, "learning_rate": 1e-7}
 def trained(tmp_path_factory, tiny_causal):
     """``aligned`` learned preferences and ``speech`` one answer to everything; ``colours`` is to be trained on from ``aligned``."""
     root = tmp_path_factory.mktemp("stacked") / "project"
-    rows = label_rows(60)
+    rows = label_rows(150)
     pairs = [
         {"id": r["id"], "prompt": r["text"], "chosen": "one two three", "rejected": f"it is {r['label']}"} for r in label_rows(60, seed=1)
     ]
     write_jsonl(root / "pairs.jsonl", pairs)
     write_jsonl(root / "asked.jsonl", [{"id": r["id"], "prompt": r["text"], "response": "one two three"} for r in label_rows(60, seed=2)])
     write_jsonl(root / "colours.jsonl", rows)
-    one = {"r": 4, "alpha": 8, "split": [0.6, 0.1, 0.3], "train": LEARN}
+    one = {"r": 8, "alpha": 16, "split": [0.6, 0.1, 0.3], "train": LEARN}
     adapters = {
         "aligned": {"data": "pairs.jsonl", "task": "prefer", **one},
         "speech": {"data": "asked.jsonl", "task": "instruct", **one},
