@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
 from hatrack.core.figures import metric_words, p_words
-from hatrack.core.lineage import Comparison, EvalReport, Score, SystemScores
+from hatrack.core.lineage import Comparison, EvalReport, Kept, Score, SystemScores
 
 __all__ = ["report_tables", "summary_table"]
 
@@ -13,8 +15,8 @@ _SHOWN = ("accuracy", "macro_f1", "token_f1", "format", "perplexity", "preferenc
 _COSTS = ("latency_p50_ms", "latency_p95_ms", "prompt_tokens", "answer_tokens")
 
 
-def report_tables(report: EvalReport) -> tuple[Table, Table]:
-    """Every side's scores, and every difference with its interval and p-value."""
+def report_tables(report: EvalReport) -> tuple[Table, ...]:
+    """Every side's scores, every difference with its interval and p-value, and what is left of the version it was trained on from."""
     confidence = report.comparisons[0].interval.confidence
     names = [name for name in _SHOWN if name in report.systems[0].scores]
     scores = Table(title=f"{report.adapter}: {report.rows} test rows", title_justify="left")
@@ -43,7 +45,7 @@ def report_tables(report: EvalReport) -> tuple[Table, Table]:
         differences.add_column(heading, justify="right" if side == "right" else "left")
     for c in report.comparisons:
         differences.add_row(metric_words(c.metric), c.base, *_difference(c), style=_colour(c))
-    return scores, differences
+    return (scores, differences, *([_kept_table(report.kept)] if report.kept else []))
 
 
 def summary_table(reports: list[EvalReport], title: str) -> Table:
@@ -65,6 +67,25 @@ def summary_table(reports: list[EvalReport], title: str) -> Table:
             p_words(gain.p_value),
             f"{adapter.scores['format'].value:.3f}" if "format" in adapter.scores else "-",
             "[green]better than the base[/green]" if report.passed else "[red]not proven[/red]",
+        )
+    return table
+
+
+def _kept_table(found: Sequence[Kept]) -> Table:
+    table = Table(title="on the test rows of its parent", title_justify="left")
+    for heading in ("parent", "rows", "metric", "parent alone", "adapter", "difference", "interval", "p", "verdict"):
+        table.add_column(heading, justify="left" if heading in ("parent", "metric", "verdict") else "right")
+    for kept in found:
+        sides = (f"{score.value:.3f}" for score in (kept.parent_score, kept.score))
+        verdict = "forgotten: significantly worse" if kept.forgotten else "not significantly worse"
+        table.add_row(
+            kept.parent,
+            str(kept.rows),
+            metric_words(kept.comparison.metric),
+            *sides,
+            *_difference(kept.comparison),
+            verdict,
+            style="red" if kept.forgotten else "",
         )
     return table
 

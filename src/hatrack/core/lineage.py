@@ -16,6 +16,7 @@ __all__ = [
     "EvalReport",
     "HostedWeights",
     "Interval",
+    "Kept",
     "Manifest",
     "Score",
     "SystemScores",
@@ -98,6 +99,40 @@ class Comparison(_Record):
         return self.interval.high < 0 if self.higher_is_better else self.interval.low > 0
 
 
+class Kept(_Record):
+    """What a version kept of the one it was trained on from: both on that one's test rows, asked as that one is asked.
+
+    Attributes:
+        score: of the version. parent_score: of the version it was trained on from.
+        comparison: the version minus that one.
+    """
+
+    parent: str = Field(description="NAME@VERSION.")
+    parent_digest: str
+    test_digest: str
+    rows: int
+    task: str
+    score: Score
+    parent_score: Score
+    comparison: Comparison
+
+    @property
+    def forgotten(self) -> bool:
+        """It is worse than its parent: the whole interval says so, and the test of the paired rows, which few rows cannot deceive."""
+        found = self.comparison
+        return found.significant_loss and (found.p_value is None or found.p_value <= 1 - found.interval.confidence)
+
+    @property
+    def sentence(self) -> str:
+        """All of it, for people."""
+        found, between = self.comparison, self.comparison.interval
+        return (
+            f"{found.metric} {self.score.value:.3f} on the {self.rows} test rows of {self.parent}, which has "
+            f"{self.parent_score.value:.3f}: {found.difference:+.3f}, "
+            f"{between.confidence:.0%} interval {between.low:+.3f} to {between.high:+.3f}"
+        )
+
+
 class EvalReport(_Record):
     """An adapter version against its base on the same test rows: the evidence that promotion asks for."""
 
@@ -116,6 +151,7 @@ class EvalReport(_Record):
     seed: int
     created: str
     importance: dict[str, float] = Field({}, description="Table models: mean size of each column's SHAP values on test rows.")
+    kept: tuple[Kept, ...] = Field((), description="What is left of the version it was trained on from, on that one's test rows.")
 
     def system(self, name: str) -> SystemScores:
         """The scores of one side, by name."""

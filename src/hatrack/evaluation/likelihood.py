@@ -11,11 +11,12 @@ from hatrack.core.names import BASE
 from hatrack.data.records import Example
 from hatrack.evaluation.metrics.base import Rows
 from hatrack.evaluation.systems import ADAPTER, LATENCY_ROWS, PARENT, SystemOutput
+from hatrack.models.adapters.folder import AdapterCard
 from hatrack.models.host import ModelHost
 from hatrack.models.likelihood import log_likelihoods
 from hatrack.models.render import ChatRenderer, Rendered
 
-__all__ = ["LIKELIHOOD_TASKS", "score_systems"]
+__all__ = ["LIKELIHOOD_TASKS", "likelihoods", "score_systems"]
 
 Texts = Callable[[ChatRenderer, Example, int], tuple[Rendered, ...]]
 
@@ -36,7 +37,7 @@ def score_systems(
 ) -> list[SystemOutput]:
     """The log-probabilities that the base, the adapter's parent if it has one, and the adapter ``key`` give to the texts of ``test``."""
     card = host.adapters[key].card
-    texts = [LIKELIHOOD_TASKS[card.task](host.renderer, example, card.max_length) for example in test]
+    texts = _texts(host, card, test)
     outputs = []
     sides = [("base", "base, same text", BASE), *([(PARENT, "parent, same text", parent)] if parent else []), (ADAPTER, "adapter", key)]
     for name, description, adapter in sides:
@@ -61,6 +62,16 @@ def score_systems(
             )
         )
     return outputs
+
+
+def likelihoods(host: ModelHost, key: str, card: AdapterCard, rows: Sequence[Example]) -> Rows:
+    """``[n, texts, 2]``, see ``Answers``: how likely the adapter ``key``, or the base, finds ``rows`` as ``card`` renders them."""
+    with host.using(key):
+        return _scored(host, _texts(host, card, rows))
+
+
+def _texts(host: ModelHost, card: AdapterCard, rows: Sequence[Example]) -> list[tuple[Rendered, ...]]:
+    return [LIKELIHOOD_TASKS[card.task](host.renderer, example, card.max_length) for example in rows]
 
 
 def _scored(host: ModelHost, texts: Sequence[tuple[Rendered, ...]]) -> Rows:

@@ -103,9 +103,13 @@ def _run(host: ModelHost, systems: Sequence[_System], test: Sequence[Example], r
     return outputs
 
 
-def adapter_answers(host: ModelHost, key: str, rows: Sequence[Example]) -> tuple[str, ...]:
-    """What the attached adapter ``key`` alone answers to ``rows``, as it is used: nothing is timed, no base is asked."""
-    card = host.adapters[key].card
+def adapter_answers(host: ModelHost, key: str, rows: Sequence[Example], card: AdapterCard | None = None) -> tuple[str, ...]:
+    """What the attached adapter ``key`` alone answers to ``rows``, as it is used: nothing is timed, no base is asked.
+
+    Args:
+        card: of another adapter, which says how both are asked; None: its own.
+    """
+    card = card or host.adapters[key].card
     if card.task == "classify":
         answer = _by_head(host, key, _head(host, key))
     else:

@@ -198,4 +198,5 @@ def _proof(report: EvalReport) -> Proof:
         if one.base == report.best_base
     ]
     words = tuple(metric_words(metric) for metric in metrics)
-    return Proof(report.rows, words, tuple(systems), tuple(differences), report.passed, report.reasons)
+    reasons = (*report.reasons, *(kept.sentence for kept in report.kept))
+    return Proof(report.rows, words, tuple(systems), tuple(differences), report.passed, reasons)

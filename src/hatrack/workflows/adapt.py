@@ -29,6 +29,7 @@ from hatrack.training.parent import Parent
 from hatrack.training.processes import processes
 from hatrack.training.run import TrainedAdapter, train_adapter
 from hatrack.workflows.hosted_models import may_send, open_version, register_hosted
+from hatrack.workflows.parents import kept_of_parents, say_forgotten
 from hatrack.workflows.promotion import promote_measured
 from hatrack.workflows.step_bar import StepBar
 
@@ -154,28 +155,39 @@ class Workbench:
         return self.registry.add(manifest, trained.folder)
 
     def evaluate(self, manifest: Manifest, prepared: Prepared, *, again: bool = False) -> EvalReport:
-        """Measure a version against the base and attach the report to it."""
+        """Measure a version against the base and attach the report to it; one that was trained on from another, on that one's rows too."""
         known = self.registry.report(manifest)
         if known is not None and not again and known.test_digest == prepared.record.test_digest:
             self.console.print(f"{manifest.name}@{manifest.version} was evaluated on these very rows already; that report is used")
-            return known
-        report = self.measure(manifest, prepared)
-        self.registry.add_report(manifest, report)
+            report = known
+        else:
+            report = self.measure(manifest, prepared).model_copy(update={"kept": kept_of_parents(self, manifest)})
+            self.registry.add_report(manifest, report)
+        say_forgotten(self, manifest, report)
         return report
+
+    def hosting(self, *versions: Manifest) -> ModelHost:
+        """The loaded base, with these versions attached under their digests.
+
+        Raises:
+            WeightsElsewhere: one has no weights here. AdapterMismatch, AdapterBroken: one cannot be attached.
+        """
+        if self.host is None:
+            self.host = ModelHost(self.files)
+        for version in versions:
+            if version.digest not in self.host.adapters:
+                self.host.attach(version.digest, self.registry.folder(version))
+        return self.host
 
     def measure(self, manifest: Manifest, prepared: Prepared) -> EvalReport:
         """Measure a version against the base, and the parent it was trained on from; the report is not kept."""
         hosted = open_version(self, manifest) if manifest.hosted else None
         if hosted is not None:
             may_send(self, manifest, prepared, hosted.backend.host)
-        if self.host is None:
-            self.host = ModelHost(self.files)
         parent = self.registry.find(manifest.config["parent"]) if "parent" in manifest.config else None
-        for version in filter(None, (manifest if hosted is None else None, parent)):
-            if version.digest not in self.host.adapters:
-                self.host.attach(version.digest, self.registry.folder(version))
+        host = self.hosting(*filter(None, (manifest if hosted is None else None, parent)))
         return evaluate_adapter(
-            self.host,
+            host,
             manifest.name,
             manifest.digest,
             prepared.splits.test,

@@ -25,6 +25,7 @@ from hatrack.models.merging.base import MERGERS, Merger
 from hatrack.models.render import ChatRenderer
 from hatrack.registry.manifest import build_manifest
 from hatrack.workflows.adapt import Workbench
+from hatrack.workflows.parents import parents_with_data
 
 __all__ = ["MergeRequest", "merge", "parse_parts", "re_evaluate"]
 
@@ -126,10 +127,7 @@ def re_evaluate(bench: Workbench, manifest: Manifest) -> dict[str, tuple[EvalRep
         Parent's name to the report of the merged version and, where there is one, the parent's own on the same rows.
     """
     found: dict[str, tuple[EvalReport, EvalReport | None]] = {}
-    for parent in filter(None, (bench.registry.find(digest) for digest in manifest.parents)):
-        if parent.name not in bench.config.adapters:
-            bench.console.print(f"[yellow]{parent.name} is not in hatrack.yaml; not measured on its rows[/yellow]")
-            continue
+    for parent in parents_with_data(bench, manifest):
         prepared = bench.prepare(parent.name)
         own = bench.registry.report(parent)
         same_rows = own if own is not None and own.test_digest == prepared.record.test_digest else None
