@@ -124,6 +124,9 @@ class Shell:
                 name, _, value = one.partition("=")
                 self.place.patch.setenv(name, value)
             return
+        if first == "tar":
+            subprocess.run(words, cwd=self.place.root, check=True)
+            return
         if first == "curl":
             ran = self._curl([self._addressed(f"curl {word}").removeprefix("curl ") for word in rest])
         else:
