@@ -24,11 +24,6 @@ class Died(BaseException):
     """As a kill."""
 
 
-@pytest.fixture(scope="module")
-def finished():
-    return {}
-
-
 @pytest.fixture
 def pair(make_project, finished):
     """The digest of a run that nothing happened to, and a project of its own for one that dies."""

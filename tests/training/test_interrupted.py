@@ -49,11 +49,6 @@ def interrupted(project, monkeypatch):
     return run_folder(project)
 
 
-@pytest.fixture(scope="module")
-def finished():
-    return {}
-
-
 @pytest.fixture
 def pair(make_project, finished):
     """The manifest of a run that was never interrupted, and a project of its own for one that will be."""

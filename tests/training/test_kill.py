@@ -35,11 +35,6 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["hatrack.workflows.adapt", "transformers.models.llama", "transformers.models.bert", "peft"])
 
 
-@pytest.fixture(scope="module")
-def finished():
-    return {}
-
-
 @pytest.fixture
 def pair(make_project, finished):
     """The manifest of a run that was never interrupted, and a project of its own for one that will be."""
