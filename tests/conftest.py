@@ -159,13 +159,15 @@ def make_causal(folder: Path, *, layers: int = 3, seed: int = 0, template: str |
 def make_encoder(folder: Path, *, layers: int = 2, seed: int = 0, width: int = 48) -> Path:
     """A tiny BERT with random weights, saved like a real one."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    raw = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    # written out, not learned: the library's WordPiece trainer numbers its words differently in every process
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters), *WORDS]
+    vocabulary = {word: i for i, word in enumerate(dict.fromkeys(words))}
+    raw = Tokenizer(models.WordPiece(vocab=vocabulary, unk_token="[UNK]"))
     raw.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], show_progress=False)
-    raw.train_from_iterator([" ".join(WORDS), "abcdefghijklmnopqrstuvwxyz 0123456789"] * 5, trainer)
     cls, sep = raw.token_to_id("[CLS]"), raw.token_to_id("[SEP]")
     raw.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", cls), ("[SEP]", sep)])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]")
