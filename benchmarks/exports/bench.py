@@ -2,6 +2,7 @@
 
     causal   CUAD, 5 clause types on SmolLM2-135M, label generated: peft, merged, gguf in six precisions, gguf-adapter, ollama, vllm
     encoder  banking77, 20 intents on all-MiniLM-L6-v2: peft, folder, onnx in FP32 and INT8
+    embedder the same messages and the base alone, onnx in FP32 and INT8: a message has the intent of the nearest training row
 
 Keys are ``<task>_<format>_<part>_<figure>``: ``bytes``, ``here`` and ``there`` (the metric, accuracy), ``low`` and ``high``
 (95 % interval of the change), ``same`` (share of equal answers), ``likeness``, and ``tokens_per_second`` of one stream or
@@ -92,6 +93,9 @@ def run(data: Path, work: Path) -> dict[str, float]:
 
     from hatrack.workflows.adapt import Workbench
 
+    sys.path.insert(0, str(Path(__file__).parent))
+    from embedder import embedder
+
     claims: dict[str, float] = {}
     for task, settings in TASKS.items():
         bench = Workbench.open(project(task, data, work), Console(file=io.StringIO()))
@@ -101,6 +105,9 @@ def run(data: Path, work: Path) -> dict[str, float]:
             bench.evaluate(bench.train("first", prepared), prepared)
         for name, precisions in settings["formats"].items():
             claims |= exported(bench, task, name, precisions, work)
+        if task == "encoder":
+            say("embedder: onnx")
+            claims |= embedder(bench, work / "out" / "embedder-onnx", ROWS)
     claims["returned_same"] = float(returned(work))
     table(claims)
     return claims

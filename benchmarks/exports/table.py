@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-TASKS = {"causal": "SmolLM2-135M, label generated", "encoder": "all-MiniLM-L6-v2, with a head"}
+TASKS = {"causal": "SmolLM2-135M, label generated", "encoder": "all-MiniLM-L6-v2, with a head", "embedder": "all-MiniLM-L6-v2, embedder"}
 TOOLS = {
     "peft": "PEFT",
     "merged": "transformers",
