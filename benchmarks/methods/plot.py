@@ -5,9 +5,11 @@ Writes methods.png and methods-scores.json (the data of the plot) into the folde
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 TITLES = {"causal": "CUAD, 5 clause types, SmolLM2-135M", "encoder": "banking77, 20 intents, all-MiniLM-L6-v2"}
 FIGURES = ("score", "low", "high", "gain_low", "p", "params", "seconds", "rss_mb", "estimate", "bytes")
@@ -26,16 +28,43 @@ def collect(claims: dict[str, float]) -> dict[str, dict]:
 def draw(found: dict[str, dict], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(12, 6), layout="constrained", dpi=110)
     for axes, (task, title) in zip(figure.subplots(1, len(TITLES)), TITLES.items(), strict=True):
         for name, at in found[task]["methods"].items():
             below, above = at["score"] - at["low"], at["high"] - at["score"]
             axes.errorbar(at["params"], at["score"], yerr=[[below], [above]], fmt="o", color="tab:blue", alpha=0.6, markersize=4)
-            axes.annotate(name, (at["params"], at["score"]), xytext=(4, 3), textcoords="offset points", fontsize=8)
         axes.axhline(found[task]["base"], color="tab:gray", linestyle="--", label="base")
         axes.set(xscale="log", xlabel="trained parameters", ylabel="accuracy (95 % interval)", title=title)
         axes.legend(loc="lower right")
-    figure.savefig(path, dpi=110)
+        axes.margins(x=0.08, y=0.12)
+    figure.draw_without_rendering()  # where names may stand is known only when the axes have their place
+    figure.set_layout_engine("none")
+    for axes, task in zip(figure.axes, TITLES, strict=True):
+        name_points(axes, {name: (at["params"], at["score"]) for name, at in found[task]["methods"].items()})
+    figure.savefig(path)
+
+
+def name_points(axes: Any, points: dict[str, tuple[float, float]]) -> None:
+    """Write each name beside its point where no other name stands, with a line to the point where it is not near."""
+    from matplotlib.transforms import Bbox
+
+    pixel = axes.figure.dpi / 72
+    at = {name: tuple(axes.transData.transform(point)) for name, point in points.items()}
+    taken = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in at.values()]
+    steps = sorted(itertools.product(range(-60, 61, 3), range(-120, 121, 3)), key=lambda step: step[0] ** 2 + step[1] ** 2)
+    for name, (x, y) in sorted(at.items(), key=lambda item: item[1]):
+        line = {"arrowstyle": "-", "color": "0.6"}
+        text = axes.annotate(name, points[name], (0, 0), textcoords="offset points", fontsize=8, va="center", arrowprops=line)
+        size = text.get_window_extent()
+        for dx, dy in steps:
+            left, middle = x + (dx + 5) * pixel - (size.width + 10 * pixel) * (dx < 0), y + dy * pixel
+            box = Bbox.from_bounds(left - 1, middle - size.height / 2, size.width + 2, size.height)
+            inside = all(axes.bbox.contains(*corner) for corner in box.corners())
+            if inside and not any(box.overlaps(other) for other in taken):
+                break
+        text.set(position=((left - x) / pixel, dy))
+        text.arrow_patch.set_visible(abs(dx) > 6 or abs(dy) > 6)
+        taken.append(box)
 
 
 def table(found: dict[str, dict]) -> list[str]:
