@@ -30,7 +30,7 @@ def draw(found: dict[str, dict], path: Path) -> None:
 
     figure = Figure(figsize=(12, 6), layout="constrained", dpi=110)
     for axes, (task, title) in zip(figure.subplots(1, len(TITLES)), TITLES.items(), strict=True):
-        for name, at in found[task]["methods"].items():
+        for at in found[task]["methods"].values():
             below, above = at["score"] - at["low"], at["high"] - at["score"]
             axes.errorbar(at["params"], at["score"], yerr=[[below], [above]], fmt="o", color="tab:blue", alpha=0.6, markersize=4)
         axes.axhline(found[task]["base"], color="tab:gray", linestyle="--", label="base")

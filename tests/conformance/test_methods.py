@@ -21,6 +21,7 @@ from hatrack.models.loading import load_module
 from hatrack.models.quantised import quantise
 from hatrack.training.methods.base import METHODS, Traits, option_model
 from hatrack.training.objectives.base import OBJECTIVES
+from hatrack.training.progress import LiveBar
 from hatrack.training.proof import outputs
 from tiny_training import Pieces, open_pieces
 
@@ -164,6 +165,25 @@ def test_F11_the_same_seed_writes_the_same_bytes_and_another_seed_others(train, 
         assert (first / file).read_bytes() == (same / file).read_bytes(), file
     weights = "adapter_model.safetensors"
     assert (first / weights).read_bytes() != (other / weights).read_bytes()
+
+
+@every_pair
+def test_F12_a_run_that_was_stopped_and_goes_on_writes_the_same_bytes(train, make_pieces, monkeypatch, name, kind):
+    whole, torn = train(name, kind).folder, make_pieces(name, kind)
+    steps = []
+
+    def on_step_end(self, args, state, control, **kwargs):
+        steps.append(state.global_step)
+        if len(steps) == 5:  # between the checkpoints of the first and the second epoch
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(LiveBar, "on_step_end", on_step_end)
+    with pytest.raises(KeyboardInterrupt):
+        torn.train()
+    folder = torn.train().folder
+    assert steps == [1, 2, 3, 4, 5, 4, 5, 6, 7, 8, 9]
+    for file in {path.name for path in whole.iterdir()} - {"training.json"}:  # seconds
+        assert (whole / file).read_bytes() == (folder / file).read_bytes(), file
 
 
 @every_pair

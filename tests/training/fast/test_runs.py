@@ -12,6 +12,7 @@ from hatrack.training.progress import LiveBar
 from tiny_training import open_pieces, silent, train, train_and_register
 
 OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off", "fused": "off", "onednn": "off"}
+ALONE = [{"prefix_cache": "auto"}, {"packing": "auto"}, {"packing": "auto", "label_only": "auto"}, {"fused": "auto"}, {"onednn": "auto"}]
 # 6 steps an epoch, a checkpoint after every third
 RUN = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2, "patience": 9, "base_dropout": "off", "max_length": 128}
 ROWS = label_rows(60, ("red", "green as the river and the tree", "blue"))
@@ -60,11 +61,11 @@ def undisturbed(make_project, digests):
 
 
 @BOTH
-@pytest.mark.parametrize("accumulation", [1, 3])
-def test_fast_and_plain_runs_end_with_the_same_adapter(make_project, task, accumulation):
+@pytest.mark.parametrize(("accumulation", "fast"), [(1, {}), (3, {}), *((1, {**OFF, **alone}) for alone in ALONE)], ids=str)
+def test_fast_and_plain_runs_end_with_the_same_adapter(make_project, task, accumulation, fast):
     plain, quick = (
-        load_file(train(project_of(make_project, task, folder, accumulation=accumulation, fast=fast)).folder / "adapter_model.safetensors")
-        for folder, fast in (("plain", OFF), ("quick", {}))
+        load_file(train(project_of(make_project, task, folder, accumulation=accumulation, fast=used)).folder / "adapter_model.safetensors")
+        for folder, used in (("plain", OFF), ("quick", fast))
     )
     assert plain.keys() == quick.keys()
     for name, tensor in plain.items():
