@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 
-from conftest import label_rows, write_jsonl
+from conftest import label_rows, make_causal, write_jsonl
 from projects import speaking_base
 
 
@@ -45,6 +47,39 @@ def test_it_is_trained_and_the_differences_are_said(place, hatrack):
     written = yaml.safe_load((root / "hatrack.yaml").read_text())
     assert written["adapters"]["colours"]["train"]["learning_rate"] == 2e-3
     assert hatrack("train", "--axolotl", str(write()), project=root).code == 0, "the same config again is the same project"
+
+
+def talks(root):
+    rows = [
+        {"conversations": [{"from": "human", "value": r["text"]}, {"from": "gpt", "value": f"it is {r['label']}"}]} for r in label_rows(40)
+    ]
+    write_jsonl(root / "talks.jsonl", rows)
+    properties = {"message_property_mappings": {"role": "from", "content": "value"}, "field_messages": "conversations"}
+    return [{"path": "talks.jsonl", "type": "chat_template", **properties, "roles_to_train": ["assistant"]}]
+
+
+def alpaca(root):
+    write_jsonl(root / "alpaca.jsonl", [{"instruction": r["text"], "input": "", "output": f"it is {r['label']}"} for r in label_rows(40)])
+    return [{"path": "alpaca.jsonl", "type": "alpaca"}]
+
+
+@pytest.mark.parametrize("rows", [talks, alpaca])
+@pytest.mark.parametrize(
+    ("method", "keys"),
+    [
+        ("lora", {"adapter": "lora"}),
+        ("qlora", {"adapter": "qlora", "load_in_4bit": True}),
+        ("full", {"adapter": None, "lora_r": None, "lora_alpha": None}),
+    ],
+)
+def test_the_common_configs_are_trained(place, hatrack, tmp_path_factory, rows, method, keys):
+    root, write = place
+    base = speaking_base(make_causal(tmp_path_factory.mktemp("wide") / "wide-llama", width=64))  # 4 bits need inputs of 64
+    ran = hatrack("train", "--axolotl", str(write(base_model=str(base), datasets=rows(root), **keys)), "--json", project=root)
+    assert ran.code == 0, ran.err
+    [manifest] = json.loads(ran.out)
+    assert (manifest["config"]["method"], manifest["config"]["task"]) == (method, "instruct")
+    assert manifest["data"]["rows"] == {"train": 32, "validation": 4, "test": 4}
 
 
 def test_a_difference_that_matters_stops_it_until_it_is_accepted(place, hatrack):
