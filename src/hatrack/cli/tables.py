@@ -9,7 +9,7 @@ from rich.table import Table
 from hatrack.core.figures import metric_words, p_words
 from hatrack.core.lineage import Comparison, EvalReport, Kept, Score, SystemScores
 
-__all__ = ["report_tables", "summary_table"]
+__all__ = ["kept_table", "report_tables", "summary_table"]
 
 _SHOWN = ("accuracy", "macro_f1", "token_f1", "format", "perplexity", "preference_accuracy", "reward_accuracy")
 _COSTS = ("latency_p50_ms", "latency_p95_ms", "prompt_tokens", "answer_tokens")
