@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -76,10 +75,10 @@ def test_both_stages_are_trained_and_measured(bench):
     assert polite.parents == (support.digest,)
     assert (second.task, second.metric, second.rows) == ("prefer", "preference_accuracy", 12)
     assert {"base", "base-parent", "adapter"} <= {system.name for system in second.systems}
-    # training begins at its reference, the parent, where neither answer has gained anything yet: a loss of ln 2
+    # every epoch sees the same pairs: what they cost falls from the first to the last
     losses = [event["loss"] for event in read_events(run_folder(bench.project.root, "polite")) if "loss" in event]
-    assert losses[0] == pytest.approx(math.log(2), abs=1e-3)
-    assert losses[-1] < 0.9 * losses[0]
+    epoch = len(losses) // LEARN["epochs"]
+    assert sum(losses[-epoch:]) < sum(losses[:epoch])
     # what the manners cost of the facts
     [kept] = second.kept
     assert (kept.parent, kept.task, kept.rows) == ("support@1.0.0", "instruct", 12)
