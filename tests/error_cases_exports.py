@@ -10,6 +10,8 @@ from pathlib import Path
 
 from error_cases_derived import _forms
 from error_place import Place, case, fault
+from hatrack.core.project import Project
+from hatrack.registry.store import Registry
 
 __all__: list[str] = []
 
@@ -89,6 +91,7 @@ def _full(at: Place) -> str:
 
 # coming
 fault("import: nothing is there", "import ./nowhere --as guest", lambda at: at.trained(), "no adapter at this place", "./nowhere")
+fault("import: no hub id", "import org/na..me --as guest", lambda at: at.trained(), "cannot be the id of an adapter", "org/na..me")
 fault("import: no name for it", "import ./nowhere --as base", lambda at: at.trained(), "not be 'base'")
 
 
@@ -144,10 +147,32 @@ def _cut_off(at: Place) -> str:
 
 
 # as one file
+def _keyed(at: Place) -> Path:
+    """A project with a classifier, and a key to sign a bundle of it with."""
+    at.patch.setenv("HATRACK_SIGNING_KEY", "0" * 64)
+    return at.trained()
+
+
 @case("bundle: no key to sign with", "no key to sign it with", "HATRACK_SIGNING_KEY", "hatrack bundle --new-key")
 def _no_key(at: Place) -> str:
     at.trained()
     at.patch.delenv("HATRACK_SIGNING_KEY", raising=False)
+    return f"bundle {at.tmp / 'x.hatrack'}"
+
+
+@case("bundle: a version with a damaged file", "words@1.0.0", "damaged in the registry", "hatrack registry verify")
+def _damaged_version(at: Place) -> str:
+    _keyed(at)
+    registry = Registry(Project(at.root))
+    registry.blobs.path(registry.resolve("words").files["head.safetensors"]).write_bytes(b"\0" * 100)
+    return f"bundle {at.tmp / 'x.hatrack'}"
+
+
+@case("bundle: a database that cannot be copied", "vectors.db cannot be copied", "file is not a database", "look at the disk")
+def _no_copy(at: Place) -> str:
+    store = _keyed(at) / ".hatrack" / "kb" / "vectors"
+    store.mkdir(parents=True)
+    (store / "vectors.db").write_bytes(b"no database " * 400)
     return f"bundle {at.tmp / 'x.hatrack'}"
 
 

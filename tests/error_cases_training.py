@@ -1,4 +1,4 @@
-"""The faults of a sweep over settings for docs/errors.md."""
+"""The faults of settings of the loop, and of a sweep over settings, for docs/errors.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ __all__: list[str] = []
 
 HELD: list[FileLock] = []  # a lock goes with its object
 
+fault(
+    "a number of warm-up steps",
+    "train",
+    lambda at: at.project(trainer={"warmup_steps": 100}),
+    "adapters.first.trainer.warmup_steps",
+    "give their share, below 1",
+)
 fault(
     "sweep: methods and lists that are not there",
     "train --sweep",

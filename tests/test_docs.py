@@ -1,5 +1,7 @@
 """The pages say what the code does: generated ones are fresh, commands and keys they name exist."""
 
+import ast
+import importlib
 import importlib.util
 import json
 import re
@@ -82,6 +84,36 @@ def test_every_make_target_in_a_page_exists(page):
     for block in blocks(page, "sh"):
         for target in re.findall(r"^\s*make ([a-z]+)", block, re.MULTILINE):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name} names `make {target}`"
+
+
+def shown_code():
+    """Everything in Python that users are shown: name of the file and its text."""
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", *(ROOT / "examples").rglob("*.md")]:
+        yield from ((page.name, block) for block in blocks(page, "python"))
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        yield from ((notebook.name, "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code")
+    for file in (ROOT / "examples").rglob("*.py"):
+        yield file.name, file.read_text(encoding="utf-8")
+
+
+def imports(code):
+    """Module and name of everything of Hatrack that is imported. Lines for the shell of a notebook are no Python."""
+    tree = ast.parse(re.sub(r"^\s*[%!].*$", "", code, flags=re.MULTILINE))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "hatrack":
+            yield from ((node.module, one.name) for one in node.names)
+
+
+def test_whatever_the_pages_notebooks_and_examples_import_stands_in_the_reference():
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    paths = [path.rpartition(".") for path in re.findall(r"^::: ([\w.]+)$", page, re.MULTILINE)]
+    described = [getattr(importlib.import_module(module), name) for module, _, name in paths]
+    shown = {(file, module, name) for file, code in shown_code() for module, name in imports(code)}
+    assert len({file for file, _, _ in shown}) > 5
+    for file, module, name in sorted(shown):
+        found = getattr(importlib.import_module(module), name)
+        assert any(found is one for one in described), f"{file} imports {module}.{name}, which docs/python.md does not describe"
 
 
 def test_the_figures_in_the_readme_are_those_of_the_newest_recorded_run():

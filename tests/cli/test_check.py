@@ -159,3 +159,12 @@ def test_a_page_that_cannot_be_written_is_one_message(hatrack, make_project, tmp
     ran = hatrack("check", "--html", str(tmp_path / "file" / "report.html"), project=make_project())
     assert ran.code == 2
     assert "cannot write report.html" in ran.err
+
+
+def test_brackets_in_what_is_said_of_the_data_are_no_markup(hatrack, make_project):
+    rows = [{"id": row["id"], "text [en]": row["text"], "label": row["label"]} for row in label_rows()]
+    ran = hatrack("check", project=two_adapters(make_project(rows=rows), rows))
+    assert ran.code == 2
+    first, _, last = " ".join(ran.err.split()).partition("Error: ")
+    for said_of in (first, last):
+        assert "id, text [en], label" in said_of

@@ -49,6 +49,15 @@ def test_the_same_data_and_seed_are_the_same_version(hatrack, tmp_path):
     assert not [name for name in first["files"] if not name.endswith((".json", ".safetensors", ".ubj"))]
 
 
+def test_names_in_brackets_are_no_markup(hatrack, tmp_path):
+    rows = [{("income [eur]" if key == "income" else key): value for key, value in row.items()} for row in loan_rows()]
+    root = table_project(tmp_path / "project", rows)
+    assert "income [eur]" in hatrack("table", "train", "loans", project=root).err
+    said = hatrack("table", "compare", "loans", "linear", project=root).err
+    assert "income [eur]" in said
+    assert "\n[linear]\n" in said
+
+
 def test_predictions_are_csv_and_json(hatrack, trained, tmp_path):
     ran = hatrack("table", "predict", "loans", str(trained / "new.csv"), project=trained)
     rows = list(csv.DictReader(io.StringIO(ran.out)))

@@ -27,7 +27,7 @@ def test_both_ways_of_writing_are_the_same_config():
         trainer={"num_train_epochs": 2, "per_device_train_batch_size": 4, "lr_scheduler_type": "constant_with_warmup", "seed": 5},
         train={"max_length": 128},
     )
-    ours = parsed(train={"epochs": 2, "batch_size": 4, "schedule": "constant", "seed": 5, "max_length": 128})
+    ours = parsed(train={"epochs": 2, "batch_size": 4, "schedule": "constant", "warmup": 0.1, "seed": 5, "max_length": 128})
     assert theirs == ours
 
 
@@ -45,6 +45,25 @@ def test_both_ways_of_writing_are_the_same_config():
 )
 def test_a_value_that_is_written_in_another_way_is_the_same_config(theirs, ours):
     assert parsed(trainer=theirs) == parsed(train=ours)
+
+
+@pytest.mark.parametrize(
+    ("keys", "warmup"),
+    [
+        ({"train": {"schedule": "constant"}}, 0),
+        ({"train": {"schedule": "constant", "warmup": 0.2}}, 0.2),
+        ({"train": {"schedule": "linear"}}, 0.1),
+        ({"trainer": {"lr_scheduler_type": "constant"}}, 0),
+        ({"trainer": {"lr_scheduler_type": "constant", "warmup_ratio": 0.2}}, 0.2),
+        ({"trainer": {"lr_scheduler_type": "constant_with_warmup"}}, 0.1),
+        ({"trainer": {"lr_scheduler_type": "constant_with_warmup", "warmup_ratio": 0.2}}, 0.2),
+        ({"trainer": {"lr_scheduler_type": "constant_with_warmup"}, "train": {"warmup": 0.3}}, 0.3),
+        ({"trainer": {"lr_scheduler_type": "constant_with_warmup", "warmup_steps": 0}}, 0),
+    ],
+)
+def test_a_constant_learning_rate_rises_only_where_that_is_asked_for(keys, warmup):
+    assert parsed(**keys).train.warmup == warmup
+    assert parsed(train=parsed(**keys).train.model_dump()).train == parsed(**keys).train, "written down and read again"
 
 
 def test_a_share_of_warm_up_steps_is_that_of_trainings_arguments():

@@ -81,6 +81,16 @@ def test_the_last_step_is_validated_even_off_the_grid(make_project):
     assert [event["step"] for event in read_events(trained.run) if "eval_loss" in event] == [6, 9]
 
 
+@pytest.mark.parametrize(("settings", "rising"), [({}, 0), ({"warmup": 0.5}, 6)])
+def test_a_constant_learning_rate_rises_only_where_a_warm_up_is_given(make_project, settings, rising):
+    settings = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, "schedule": "constant", **settings}
+    trained = train(make_project("classify-by-text", train=settings))
+    rates = [event["learning_rate"] for event in read_events(trained.run) if "loss" in event]
+    assert len(rates) == 12
+    assert sum(rate < 0.01 for rate in rates) == rising
+    assert rates[rising:] == [0.01] * (12 - rising)
+
+
 def test_training_moves_only_the_adapter(make_project, tiny_causal):
     before = (tiny_causal / "model.safetensors").read_bytes()
     trained = train(make_project("classify-by-text"))

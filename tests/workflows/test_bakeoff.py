@@ -14,6 +14,7 @@ from hatrack.core.errors import EvaluationError, TrainingError
 from hatrack.evaluation.predictions import read_predictions
 from hatrack.workflows.bakeoff import compare as module
 from hatrack.workflows.bakeoff.approaches.demonstrations import fitting, spread, with_examples
+from hatrack.workflows.bakeoff.approaches.embeddings_logreg import EmbeddingsLogreg
 from hatrack.workflows.bakeoff.approaches.majority import Majority
 from hatrack.workflows.bakeoff.approaches.prompted import base_card
 from hatrack.workflows.bakeoff.approaches.tfidf_logreg import TfidfLogreg
@@ -215,3 +216,19 @@ def test_the_command_prints_table_recommendation_and_page(project, hatrack, foun
     assert (project / ".hatrack" / "runs" / "colours#compare" / "compare.html").is_file()
     as_json = json.loads(hatrack("compare", "--only", ",".join(FAST), "--json", project=project).out)
     assert as_json["recommendation"]["approach"] == found.recommendation.approach
+
+
+def test_brackets_in_reasons_are_no_markup(project, found, hatrack, monkeypatch):
+    def fail(self, problem):
+        raise TrainingError("something is missing", given='pip install "hatrack[onnx]"')
+
+    monkeypatch.setattr(EmbeddingsLogreg, "fit", fail)
+    ran = hatrack("compare", "--only", "majority,embeddings-logreg", "--curves", "off", project=project)
+    for shown in (ran.out, ran.err):
+        assert 'something is missing (pip install "hatrack[onnx]")' in " ".join(shown.split())
+    [curve, *_], recommendation = found.curves, found.recommendation.model_copy(update={"reasons": ("a reason [x]",)})
+    told = {"notes": ("a note [x]",), "curves": (curve.model_copy(update={"verdict": "a verdict [x]"}),), "recommendation": recommendation}
+    monkeypatch.setattr(module, "compare", lambda *given: found.model_copy(update=told))
+    shown = hatrack("compare", project=project).out
+    for what in ("note", "verdict", "reason"):
+        assert f"a {what} [x]" in shown

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import hatrack
+from made_tables import table_project
 from projects import copy_of, trained_by_text
 
 
@@ -51,12 +52,19 @@ def base_install(tmp_path_factory) -> Path:
     return folder
 
 
-def test_training_proof_promotion_and_use(base_install, tiny_causal, tmp_path):
-    root = copy_of(trained_by_text(tiny_causal), tmp_path)
+@pytest.fixture
+def python(base_install, tmp_path):
+    """Run Python in a process of its own that finds the base install only."""
 
-    def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(base_install), "OMP_NUM_THREADS": "1"}
         return subprocess.run([sys.executable, "-S", *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path)
+
+    return run
+
+
+def test_training_proof_promotion_and_use(python, tiny_causal, tmp_path):
+    root = copy_of(trained_by_text(tiny_causal), tmp_path)
 
     def run(*arguments: str, code: int = 0) -> str:
         ran = python("-m", "hatrack", *arguments, "-p", str(root))
@@ -72,3 +80,21 @@ def test_training_proof_promotion_and_use(base_install, tiny_causal, tmp_path):
     assert "not measured in 8 bits: the decoder needs the package numba" in said, "what was left out is said"
     assert "is champion" in said
     run("ask", "shy", "one or two?")
+
+
+def test_a_table_model_of_the_extra_tables_names_the_extra(python, tmp_path):
+    root = table_project(tmp_path / "project", model="xgboost")
+    ran = python("-m", "hatrack", "table", "train", "loans", "-p", str(root))
+    assert (ran.returncode, ran.stdout) == (2, ""), ran
+    assert "Traceback" not in ran.stderr
+    assert "the model xgboost needs the package xgboost, which is not installed" in ran.stderr
+    assert 'pip install "hatrack[tables]"' in ran.stderr
+    assert not any((root / ".hatrack" / "blobs").rglob("*")), "no version appears"
+
+
+def test_auto_trains_a_table_with_what_is_there_and_names_the_extra(python, tmp_path):
+    root = table_project(tmp_path / "project", model="auto")
+    ran = python("-m", "hatrack", "table", "train", "loans", "-p", str(root))
+    assert ran.returncode == 0, ran
+    assert "loans@1.0.0" in ran.stdout
+    assert 'not tried: xgboost and blend, which need pip install "hatrack[tables]"' in ran.stderr

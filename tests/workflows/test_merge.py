@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 import torch
 import yaml
+from rich.console import Console
 from safetensors.torch import load_file
 
 from conftest import label_rows, write_jsonl
@@ -72,18 +74,39 @@ def test_the_new_version_names_its_parents_and_can_be_used(bench):
 
 def test_it_is_measured_on_the_rows_of_every_parent_and_a_failure_is_what_promote_reads(bench):
     manifest = merge(bench, request(parts=(("colours@1.0.0", 1.0), ("numbers@1.0.0", 0.001))))
-    for name in ("colours", "numbers"):
-        bench.evaluate(bench.registry.resolve(name), bench.prepare(name))
     measured = re_evaluate(bench, manifest)
     assert set(measured) == {"colours", "numbers"}
-    for name, (report, own) in measured.items():
+    for name, report in measured.items():
         assert report.adapter_digest == manifest.digest
-        assert report.test_digest == bench.prepare(name).record.test_digest == own.test_digest
-    assert measured["colours"][0].passed
+        assert report.test_digest == bench.prepare(name).record.test_digest
+    assert measured["colours"].passed
     last = bench.registry.report(manifest)
-    assert last.passed is all(report.passed for report, _ in measured.values())
+    assert last.passed is all(report.passed for report in measured.values())
     if last.passed:
         promote(bench.registry, f"both@{manifest.version}")
+
+
+def test_the_paired_difference_to_each_parent_is_in_the_report(source, tmp_path):
+    bench = Workbench.open(copy_of(source, tmp_path), Console(file=io.StringIO(), width=200))
+    manifest = merge(bench, request(parts=(("colours@1.0.0", 1.0), ("numbers@1.0.0", 0.001))))
+    measured = re_evaluate(bench, manifest)
+    for name, report in measured.items():
+        parent = bench.registry.resolve(name)
+        own = bench.evaluate(parent, bench.prepare(name))
+        [kept] = report.kept
+        assert (kept.parent, kept.parent_digest, kept.test_digest) == (f"{name}@1.0.0", parent.digest, own.test_digest)
+        assert kept.score.value == report.system("adapter").scores[report.metric].value
+        assert kept.parent_score.value == own.system("adapter").scores[report.metric].value
+        assert (kept.comparison.metric, kept.comparison.base) == (report.metric, f"{name}@1.0.0")
+        assert kept.comparison.difference == pytest.approx(kept.score.value - kept.parent_score.value)
+        assert kept.comparison.interval.low <= kept.comparison.difference <= kept.comparison.interval.high
+    # of the one that hardly counts little is left
+    assert not measured["colours"].kept[0].forgotten
+    assert measured["numbers"].kept[0].forgotten
+    assert measured["numbers"].kept[0].comparison.interval.high < 0
+    [line] = [line for line in bench.console.file.getvalue().splitlines() if "FORGOTTEN" in line]
+    assert "numbers@1.0.0" in line
+    assert bench.registry.report(manifest).kept in (measured["colours"].kept, measured["numbers"].kept)
 
 
 def prompts(bench):
@@ -207,5 +230,9 @@ def test_the_command_merges_measures_and_says_what_came_of_it(bench, hatrack):
     ran = hatrack("merge", "both", "colours@1.0.0=1", "numbers@1.0.0=1", "--method", "ties", "--density", "0.8", project=bench.project.root)
     assert ran.code in (0, 1), ran.err
     assert "both@1.0.0" in ran.out
-    assert "parent alone" in ran.out
+    _, _, beside = ran.out.partition("on the test rows of its parent")
+    assert "parent alone" in beside
+    assert "interval" in beside
+    for parent in ("colours@1.0.0", "numbers@1.0.0"):
+        assert parent in beside
     assert "Error" not in ran.err

@@ -9,7 +9,7 @@ from rich.table import Table
 from hatrack.core.figures import metric_words, p_words
 from hatrack.core.lineage import Comparison, EvalReport, Kept, Score, SystemScores
 
-__all__ = ["report_tables", "summary_table"]
+__all__ = ["kept_table", "report_tables", "summary_table"]
 
 _SHOWN = ("accuracy", "macro_f1", "token_f1", "format", "perplexity", "preference_accuracy", "reward_accuracy")
 _COSTS = ("latency_p50_ms", "latency_p95_ms", "prompt_tokens", "answer_tokens")
@@ -45,7 +45,7 @@ def report_tables(report: EvalReport) -> tuple[Table, ...]:
         differences.add_column(heading, justify="right" if side == "right" else "left")
     for c in report.comparisons:
         differences.add_row(metric_words(c.metric), c.base, *_difference(c), style=_colour(c))
-    return (scores, differences, *([_kept_table(report.kept)] if report.kept else []))
+    return (scores, differences, *([kept_table(report.kept)] if report.kept else []))
 
 
 def summary_table(reports: list[EvalReport], title: str) -> Table:
@@ -71,7 +71,8 @@ def summary_table(reports: list[EvalReport], title: str) -> Table:
     return table
 
 
-def _kept_table(found: Sequence[Kept]) -> Table:
+def kept_table(found: Sequence[Kept]) -> Table:
+    """One line for each version that another was made of: both on that one's rows, and the paired difference."""
     table = Table(title="on the test rows of its parent", title_justify="left")
     for heading in ("parent", "rows", "metric", "parent alone", "adapter", "difference", "interval", "p", "verdict"):
         table.add_column(heading, justify="left" if heading in ("parent", "metric", "verdict") else "right")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hatrack.core.strict import Strict
 
@@ -32,8 +32,15 @@ class TrainSettings(Strict):
     batch_size: int = Field(16, ge=1, description="Rows in one forward pass, of all processes together.")
     accumulation: int = Field(1, ge=1, description="Forward passes for one optimizer step; the loss does not depend on it.")
     max_length: int = Field(512, ge=8, description="Longest row in tokens; what is longer is cut, see checks.max_truncated.")
-    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
-    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="How the learning rate falls afterwards.")
+    warmup: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the steps in which the learning rate rises. Schedule constant: 0, where none is given.",
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="How the learning rate falls afterwards; constant: not at all."
+    )
     weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay on the adapter's weights.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing, for task classify.")
@@ -54,3 +61,11 @@ class TrainSettings(Strict):
         (), description="Trackers that follow the run as well (extra trackers)."
     )
     memory_gb: float | None = Field(None, gt=0, description="Most memory that training may take, in gigabytes; null: what is free.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _constant_from_the_first_step(cls, given: Any) -> Any:
+        """As transformers' ``constant``; with a warm-up that is written down it is ``constant_with_warmup``."""
+        if isinstance(given, dict) and given.get("schedule") == "constant":
+            return {"warmup": 0.0, **given}
+        return given

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from hatrack.core.config_train import TrainSettings
 from hatrack.core.strict import Strict
 
 __all__ = ["TRAINER_NAMES", "TrainerNames", "with_trainer_names"]
@@ -26,7 +27,7 @@ TRAINER_NAMES: dict[str, str] = {
     "report_to": "report_to",
     "seed": "seed",
 }
-_SCHEDULES = {"constant_with_warmup": "constant"}
+_WARM = "constant_with_warmup"
 
 
 class TrainerNames(Strict):
@@ -38,7 +39,10 @@ class TrainerNames(Strict):
     gradient_accumulation_steps: int | None = Field(None, description="As train.accumulation.")
     warmup_ratio: float | None = Field(None, description="As train.warmup.")
     warmup_steps: float | None = Field(None, description="As train.warmup: a share of the steps, below 1.")
-    lr_scheduler_type: str | None = Field(None, description="As train.schedule; constant_with_warmup is constant.")
+    lr_scheduler_type: str | None = Field(
+        None,
+        description="As train.schedule; constant_with_warmup is constant with train.warmup, 0.1 where none is given.",
+    )
     weight_decay: float | None = Field(None, description="As train.weight_decay.")
     max_grad_norm: float | None = Field(None, description="As train.max_grad_norm.")
     label_smoothing_factor: float | None = Field(None, description="As train.label_smoothing.")
@@ -70,6 +74,8 @@ def with_trainer_names(entry: dict[str, Any]) -> dict[str, Any]:
     if both:
         raise ValueError("said twice: " + "; ".join(both))
     moved = {TRAINER_NAMES[name]: _ours(name, value) for name, value in known.items()}
+    if names.get("lr_scheduler_type") == _WARM and "warmup" not in train:
+        moved.setdefault("warmup", TrainSettings.model_fields["warmup"].default)
     rest = {name: value for name, value in names.items() if name not in known}
     return {**entry, "train": {**train, **moved}, "trainer": rest}
 
@@ -81,7 +87,7 @@ def _counts(name: str, value: Any) -> bool:
 
 def _ours(name: str, value: Any) -> Any:
     if name == "lr_scheduler_type" and isinstance(value, str):
-        return _SCHEDULES.get(value, value)
+        return "constant" if value == _WARM else value
     if name == "report_to":
         trackers = [value] if isinstance(value, str) else value
         return [] if trackers == ["none"] else trackers

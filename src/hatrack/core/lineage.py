@@ -100,10 +100,10 @@ class Comparison(_Record):
 
 
 class Kept(_Record):
-    """What a version kept of the one it was trained on from: both on that one's test rows, asked as that one is asked.
+    """What a version kept of one it was made from, trained on or merged: both on that one's test rows, asked as that one is asked.
 
     Attributes:
-        score: of the version. parent_score: of the version it was trained on from.
+        score: of the version. parent_score: of the one it was made from.
         comparison: the version minus that one.
     """
 
@@ -151,7 +151,7 @@ class EvalReport(_Record):
     seed: int
     created: str
     importance: dict[str, float] = Field({}, description="Table models: mean size of each column's SHAP values on test rows.")
-    kept: tuple[Kept, ...] = Field((), description="What is left of the version it was trained on from, on that one's test rows.")
+    kept: tuple[Kept, ...] = Field((), description="What is left of the versions it was made from, on their test rows.")
 
     def system(self, name: str) -> SystemScores:
         """The scores of one side, by name."""

@@ -1,4 +1,4 @@
-"""What an adapter that was trained on from another still does of that one's job: both on that one's rows, asked the same way."""
+"""What an adapter that was made from another still does of that one's job: both on that one's rows, asked the same way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["measure_kept"]
 def measure_kept(
     host: ModelHost, key: str, parent: str, name: str, test: Sequence[Example], test_digest: str, rules: GateRules, seed: int
 ) -> Kept:
-    """Compare the attached adapter ``key`` with the attached adapter ``parent`` that it was trained on from.
+    """Compare the attached adapter ``key`` with the attached adapter ``parent`` that it was made from.
 
     The parent's card says how both are asked: its task, system prompt, labels and length. The base answers nothing here.
 

@@ -22,7 +22,7 @@ class Scored:
         truth: [rows] the class's number, or the value.
         score: [rows, classes] probabilities, or [rows, 1] values.
         chosen: [rows] number of the chosen class; empty for regression.
-        costs: [true][chosen], where errors cost differently.
+        costs: ``costs[true][chosen]``, where errors cost differently.
     """
 
     truth: Array
@@ -97,6 +97,7 @@ METRICS = {
         TableMetric("r2", lambda s: np.column_stack([_errors(s), s.truth]), _r2),
     )
 }
+"""Every figure of merit of tables, by name."""
 
 
 def metrics_for(classes: int, *, costs: bool) -> list[TableMetric]:

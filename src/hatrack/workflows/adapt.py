@@ -91,7 +91,7 @@ class Workbench:
         with processes().first(), StepBar(name, self.console) as bar:
             prepared = prepare(config, self.project.root, rejects, progress=bar.update, tools=tools)
         for note in prepared.notes:
-            self.console.print(f"[yellow]{name}: {note}[/yellow]")
+            self.console.print(f"{name}: {note}", style="yellow", markup=False)
         return prepared
 
     def prepare_all(self, names: Sequence[str]) -> dict[str, Prepared]:

@@ -25,7 +25,7 @@ from hatrack.models.merging.base import MERGERS, Merger
 from hatrack.models.render import ChatRenderer
 from hatrack.registry.manifest import build_manifest
 from hatrack.workflows.adapt import Workbench
-from hatrack.workflows.parents import parents_with_data
+from hatrack.workflows.parents import kept_of, parents_with_data, say_forgotten
 
 __all__ = ["MergeRequest", "merge", "parse_parts", "re_evaluate"]
 
@@ -120,21 +120,21 @@ def merge(bench: Workbench, request: MergeRequest) -> Manifest:
         return bench.registry.add(manifest, folder)
 
 
-def re_evaluate(bench: Workbench, manifest: Manifest) -> dict[str, tuple[EvalReport, EvalReport | None]]:
-    """Measure a merged version on the test rows of every parent whose data are in this project.
+def re_evaluate(bench: Workbench, manifest: Manifest) -> dict[str, EvalReport]:
+    """Measure a merged version on the test rows of every parent whose data are in this project: beside the base, and beside that parent.
 
     Returns:
-        Parent's name to the report of the merged version and, where there is one, the parent's own on the same rows.
+        Parent's name to the report of the merged version on its rows; the paired difference to the parent is its ``kept``.
     """
-    found: dict[str, tuple[EvalReport, EvalReport | None]] = {}
+    found: dict[str, EvalReport] = {}
     for parent in parents_with_data(bench, manifest):
         prepared = bench.prepare(parent.name)
-        own = bench.registry.report(parent)
-        same_rows = own if own is not None and own.test_digest == prepared.record.test_digest else None
-        found[parent.name] = (bench.measure(manifest, prepared), same_rows)
+        report, kept = bench.measure(manifest, prepared), kept_of(bench, manifest, parent, prepared)
+        found[parent.name] = report.model_copy(update={"kept": (kept,) if kept else ()})
     # the newest report is the one that promote reads: a failed one must not hide behind a passed one
-    for report, _ in sorted(found.values(), key=lambda pair: not pair[0].passed):
+    for report in sorted(found.values(), key=lambda report: not report.passed):
         bench.registry.add_report(manifest, report)
+        say_forgotten(bench, manifest, report)
     return found
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from hatrack.core.errors import DataError, MissingExtra
 from hatrack.core.lineage import EvalReport, Kept, Manifest
+from hatrack.data.prepare import Prepared
 from hatrack.evaluation.kept import measure_kept
 
 if TYPE_CHECKING:
     from hatrack.workflows.adapt import Workbench
 
-__all__ = ["kept_of_parents", "parents_with_data", "say_forgotten"]
+__all__ = ["kept_of", "kept_of_parents", "parents_with_data", "say_forgotten"]
 
 
 def parents_with_data(bench: Workbench, manifest: Manifest) -> Iterator[Manifest]:
@@ -52,12 +53,8 @@ def say_forgotten(bench: Workbench, manifest: Manifest, report: EvalReport) -> N
             bench.console.print(said, style="bold red", markup=False, soft_wrap=True)
 
 
-def _kept(bench: Workbench, manifest: Manifest, parent: Manifest) -> Kept | None:
-    try:
-        prepared = bench.prepare(parent.name)
-    except (DataError, MissingExtra) as error:
-        _not_measured(bench, f"{parent.name}: {error.what}")
-        return None
+def kept_of(bench: Workbench, manifest: Manifest, parent: Manifest, prepared: Prepared) -> Kept | None:
+    """Measure a version beside one that it was made of, on that one's rows; None where they are too few, which the console says."""
     test, name = prepared.splits.test, f"{parent.name}@{parent.version}"
     if len(test) < 2:
         _not_measured(bench, f"{parent.name} has {len(test)} test rows, and a comparison takes 2")
@@ -68,6 +65,15 @@ def _kept(bench: Workbench, manifest: Manifest, parent: Manifest) -> Kept | None
     bench.console.print(f"[dim]{manifest.name}: and {name}, on its {len(test)} test rows[/dim]")
     host, rules = bench.hosting(manifest, parent), bench.config.gate
     return measure_kept(host, manifest.digest, parent.digest, name, test, prepared.record.test_digest, rules, manifest.seed)
+
+
+def _kept(bench: Workbench, manifest: Manifest, parent: Manifest) -> Kept | None:
+    try:
+        prepared = bench.prepare(parent.name)
+    except (DataError, MissingExtra) as error:
+        _not_measured(bench, f"{parent.name}: {error.what}")
+        return None
+    return kept_of(bench, manifest, parent, prepared)
 
 
 def _not_measured(bench: Workbench, reason: str) -> None:

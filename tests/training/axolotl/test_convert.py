@@ -76,6 +76,15 @@ def test_a_qlora_on_conversations_with_a_validation_file():
     assert unmatched == []
 
 
+@pytest.mark.parametrize("more", [{}, {"warmup_ratio": 0.1}, {"warmup_steps": 100}])
+def test_a_constant_learning_rate_does_not_rise(more):
+    config, unmatched = with_key("lr_scheduler", "constant", **more)
+    settings = entry_of(config)["train"]
+    assert (settings["schedule"], settings["warmup"]) == ("constant", 0)
+    assert decided(unmatched) == set()
+    assert set(more) <= {one.key for one in unmatched}
+
+
 def test_whatever_would_train_another_model_is_named_with_its_reason():
     _, _, entry, unmatched = read("full_text.yml")
     assert (entry["method"], entry["task"], entry["columns"]) == ("full", "complete", {"text": "body"})

@@ -4,6 +4,7 @@ import io
 
 import pytest
 from pydantic import ValidationError
+from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM
 
 from conftest import make_causal, make_encoder
@@ -35,7 +36,7 @@ def test_F10_a_misspelt_target_is_an_error_with_did_you_mean(llama):
         find_targets(llama, ["q_proj", "v_porj"], None)
     assert refused.value.given == "v_porj"
     assert refused.value.fix == "did you mean v_proj?"
-    assert "down_proj" in refused.value.allowed
+    assert refused.value.allowed == "down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj in layers 0-2"
 
 
 def test_F10_a_misspelt_target_stops_the_command(make_project, hatrack):
@@ -55,7 +56,7 @@ def test_F10_coverage_counts_every_layer_that_is_really_adapted(llama):
     assert coverage.targets == dict.fromkeys(("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"), 3)
     assert len(names) == 21
     assert not any("lm_head" in name for name in names)
-    assert "q_proj x3" in str(coverage)
+    assert str(coverage).endswith("q_proj x3, k_proj x3, v_proj x3, o_proj x3, gate_proj x3, up_proj x3, down_proj x3 in layers 0-2")
 
 
 def test_coverage_counts_trained_parameters_only(llama):
@@ -68,6 +69,20 @@ def test_last_layers_adapts_only_the_last_blocks(llama):
     names, coverage = adapted_names(llama, "causal", last_layers=1)
     assert {name.split(".")[2] for name in names} == {"2"}
     assert set(coverage.targets.values()) == {1}
+    assert set(coverage.layers.values()) == {(2,)}
+    assert str(coverage).endswith("down_proj x1 in layer 2")
+
+
+def test_F10_a_target_of_other_layers_is_said_to_be_there():
+    mixed = nn.Sequential(*(nn.ModuleDict({name: nn.Linear(4, 4)}) for name in ("q_proj", "q_proj", "in_proj", "q_proj", "in_proj")))
+    base = nn.ModuleDict({"layers": mixed})
+    with pytest.raises(TargetsNotFound) as refused:
+        find_targets(base, ["q_prj"], None)
+    assert refused.value.allowed == "in_proj in layers 2, 4; q_proj in layers 0-1, 3"
+    with pytest.raises(TargetsNotFound) as refused:
+        find_targets(base, ["in_proj", "q_proj"], 1)
+    assert (refused.value.given, refused.value.allowed) == ("q_proj", "in_proj in layer 4")
+    assert refused.value.fix == "raise last_layers: q_proj in layers 0-1, 3"
 
 
 def test_F10_more_last_layers_than_the_base_has_is_an_error(llama):
@@ -95,8 +110,6 @@ def test_a_target_wider_than_its_blocks_is_narrowed_and_no_further(bert):
 
 
 def test_a_base_without_linear_layers_in_blocks_is_refused(tmp_path):
-    from torch import nn
-
     with pytest.raises(TargetsNotFound, match="target_modules"):
         find_targets(nn.Sequential(nn.Embedding(4, 4)), None, None)
 

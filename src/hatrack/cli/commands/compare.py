@@ -27,6 +27,8 @@ def run(
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
+    from rich.markup import escape
+
     from hatrack.cli.approaches import compare_tables
     from hatrack.core.atomic import write_text
     from hatrack.core.errors import ConfigError
@@ -50,13 +52,13 @@ def run(
     for table in compare_tables(found):
         console.print(table)
     for curve in found.curves:
-        console.print(f"{curve.approach}: {curve.verdict}", soft_wrap=True)
+        console.print(f"{curve.approach}: {curve.verdict}", soft_wrap=True, markup=False)
     for note in found.notes:
-        console.print(f"[yellow]{note}[/yellow]", soft_wrap=True)
+        console.print(note, style="yellow", soft_wrap=True, markup=False)
     title = found.recommendation.approach or "nothing: no approach keeps to the wishes"
-    console.print(f"recommended: [bold green]{title}[/bold green]")
+    console.print(f"recommended: [bold green]{escape(title)}[/bold green]")
     for reason in found.recommendation.reasons:
-        console.print(f"  {reason}", soft_wrap=True)
+        console.print(f"  {reason}", soft_wrap=True, markup=False)
     console.print(f"page: {target}", soft_wrap=True, markup=False)
     raise typer.Exit(0 if found.recommendation.approach else 1)
 

@@ -22,6 +22,7 @@ def run(
 ) -> None:
     from rich.table import Table
 
+    from hatrack.cli.tables import kept_table
     from hatrack.workflows.adapt import Workbench
     from hatrack.workflows.merge import MergeRequest, merge, parse_parts, re_evaluate
 
@@ -30,7 +31,7 @@ def run(
     manifest = merge(bench, request)
     measured = re_evaluate(bench, manifest)
     if json:
-        reports = {parent: report.model_dump(mode="json") for parent, (report, _) in measured.items()}
+        reports = {parent: report.model_dump(mode="json") for parent, report in measured.items()}
         print_json({**manifest.model_dump(mode="json"), "reports": reports})
     else:
         console = result_console()
@@ -40,20 +41,20 @@ def run(
             + (f"; its rank holds {kept:.1%} of the merged update" if kept < 1 else "")
         )
         table = Table(title="on the test rows of each parent", title_justify="left")
-        for heading in ("parent", "rows", "metric", "base", "parent alone", "merged", "gain over base", "verdict"):
+        for heading in ("parent", "rows", "metric", "base", "merged", "gain over base", "verdict"):
             table.add_column(heading)
-        for parent, (report, own) in measured.items():
+        for parent, report in measured.items():
             gain = report.comparison(report.metric)
             table.add_row(
                 parent,
                 str(report.rows),
                 report.metric,
                 f"{report.system(report.best_base).scores[report.metric].value:.3f}",
-                f"{own.system('adapter').scores[own.metric].value:.3f}" if own and own.metric == report.metric else "not evaluated",
                 f"{report.system('adapter').scores[report.metric].value:.3f}",
                 f"{gain.difference:+.3f} ({gain.interval.low:+.3f} to {gain.interval.high:+.3f})",
                 "better than the base" if report.passed else "not proven",
             )
         if measured:
             console.print(table)
-    raise typer.Exit(0 if measured and all(report.passed for report, _ in measured.values()) else 1)
+            console.print(kept_table([kept for report in measured.values() for kept in report.kept]))
+    raise typer.Exit(0 if measured and all(report.passed for report in measured.values()) else 1)

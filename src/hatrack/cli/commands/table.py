@@ -22,8 +22,8 @@ def train(name: NameArgument, project: ProjectOption = Path("."), json: JsonOpti
     from hatrack.workflows.table_train import train_table
 
     progress = progress_console()
-    at = TableProject.open(project, name, lambda line: progress.print(f"[dim]{line}[/dim]"))
-    made = train_table(at, lambda line: progress.print(f"[dim]{line}[/dim]"))
+    at = TableProject.open(project, name, lambda line: progress.print(line, style="dim", markup=False))
+    made = train_table(at, lambda line: progress.print(line, style="dim", markup=False))
     if json:
         print_json({"manifest": made.manifest.model_dump(mode="json"), "report": made.report.model_dump(mode="json")})
         return
@@ -55,7 +55,7 @@ def predict(
     notes = [{"row": note.row, "column": note.column, "note": note.note} for note in prediction.notes]
     console = progress_console()
     for note in prediction.notes[:5]:
-        console.print(f"[yellow]row {note.row}, column {note.column}: {note.note}[/yellow]")
+        console.print(f"row {note.row}, column {note.column}: {note.note}", style="yellow", markup=False)
     if len(notes) > 5:
         console.print(f"[yellow]... and {len(notes) - 5} more cells like these[/yellow]")
     if json:
@@ -122,8 +122,8 @@ def compare(
     from hatrack.workflows.table_train import compare_models
 
     progress = progress_console()
-    at = TableProject.open(project, name, lambda line: progress.print(f"[dim]{line}[/dim]"))
-    found = compare_models(at, models or [], lambda line: progress.print(f"[dim]{line}[/dim]", markup=not line.startswith("[")))
+    at = TableProject.open(project, name, lambda line: progress.print(line, style="dim", markup=False))
+    found = compare_models(at, models or [], lambda line: progress.print(line, style="dim", markup=False))
     if json:
         print_json({"report": found.report.model_dump(mode="json"), "seconds": found.seconds})
         return

@@ -131,7 +131,7 @@ def fit_table(ground: Ground, report: Report = lambda line: None, model: str | N
     whole = _sample(ground.train, truth, encoding, config, classes)
     refuse_leaks(leak_suspects(whole.matrix, truth, encoding, classes=classes, seed=config.seed), config.allow_leaks, classes)
     folds = _folds(ground, whole, truth, classes)
-    trials = search(_models(model or config.model, config), folds, _metric(config, classes), config, report)
+    trials = search(_models(model or config.model, config, report), folds, _metric(config, classes), config, report)
     best = trials[0]
     calibration, decision = _judged(best, folds, ground.target, config)
     scorer, _ = TABLE_MODELS.get(best.model)().fit(whole, with_rounds(best))
@@ -153,13 +153,16 @@ def fit_table(ground: Ground, report: Report = lambda line: None, model: str | N
     return Fitted(TableModel(card, scorer), tuple(trials), time.perf_counter() - begin)
 
 
-def _models(wanted: str, config: TableConfig) -> list[str]:
+def _models(wanted: str, config: TableConfig, report: Report) -> list[str]:
     if wanted != "auto":
         TABLE_MODELS.get(wanted)
         names = [wanted]
     else:
-        boosting = ["xgboost", "blend"] if find_spec("xgboost") else []
-        names = ["linear", "histogram", "forest", *boosting]
+        names = ["linear", "histogram", "forest"]
+        if find_spec("xgboost"):
+            names += ["xgboost", "blend"]
+        else:
+            report('not tried: xgboost and blend, which need pip install "hatrack[tables]"')
     if config.monotone:
         bound = [name for name in names if TABLE_MODELS.get(name)().keeps_monotone]
         if not bound:

@@ -19,6 +19,7 @@ __all__ = ["Unmatched", "convert"]
 
 _LOSSES = ("dpo", "orpo", "kto")
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant", "constant_with_warmup": "constant"}
+_NO_RISE = "a constant learning rate does not rise in Axolotl either"
 _EIGHT_BIT_ADAMW = re.compile(r"(paged_)?adamw(_bnb)?_(8bit|32bit)|adamw_torch_8bit|ao_adamw_8bit|ao_adamw_4bit")
 
 
@@ -107,6 +108,9 @@ class _Reading:
             if self.given.get("lora_target_linear"):
                 self._miss(key, "lora_target_linear adapts all linear layers already", decides=False)
                 return
+        if key == "warmup_ratio" and self.given.get("lr_scheduler") == "constant":
+            self._miss(key, _NO_RISE, decides=False)
+            return
         self._set(MOVED[key], value)
 
     def _data_and_task(self) -> None:
@@ -168,10 +172,12 @@ class _Reading:
         else:
             self._miss("lr_scheduler", f"there is no schedule called {name}; {', '.join(dict.fromkeys(_SCHEDULES.values()))} there are")
         steps = self.given.get("warmup_steps")
-        if steps == 0:
-            self._set("train.warmup", 0)
-        elif steps is not None:
+        if steps and name == "constant":
+            self._miss("warmup_steps", _NO_RISE, decides=False)
+        elif steps:
             self._miss("warmup_steps", "warm-up is a share of all steps, not a number: give warmup_ratio")
+        if steps == 0 or name == "constant":
+            self._set("train.warmup", 0)
         tokens = self.given.get("special_tokens") or {}
         if set(tokens) - {"pad_token"}:
             self._miss("special_tokens", "the base's vocabulary and stop tokens stay as they are")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from hatrack.core.plugins import Plugins
 from hatrack.models.adapters.folder import TrainedOn
 from hatrack.models.loading import Kind
+from hatrack.training.methods.places import block_number, with_layers
 
 __all__ = ["METHODS", "Coverage", "Method", "Schedule", "Traits", "option_model"]
 
@@ -50,20 +51,30 @@ class Traits:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many layers each target found (F10), and what is trained."""
+    """How many layers each target found and which (F10), and what is trained.
+
+    Attributes:
+        layers: numbers of the blocks where something of a target is trained; none for what stands outside of blocks.
+    """
 
     targets: dict[str, int]
     trained: int
     total: int
+    layers: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, adapted: nn.Module, targets: dict[str, int]) -> Coverage:
         """Counted on the adapted model."""
         sizes = [(p.numel(), p.requires_grad) for p in adapted.parameters()]
-        return cls(targets, sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes))
+        names = [f".{name}" for name, p in adapted.named_parameters() if p.requires_grad]
+        layers = {
+            target: tuple(sorted({number for name in names if f".{target}." in name and (number := block_number(name)) is not None}))
+            for target in targets
+        }
+        return cls(targets, sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes), layers)
 
     def __str__(self) -> str:
-        found = ", ".join(f"{target} x{count}" for target, count in self.targets.items())
+        found = with_layers((f"{target} x{count}", self.layers.get(target, ())) for target, count in self.targets.items())
         return f"{self.trained:,} of {self.total:,} parameters ({self.trained / self.total:.2%}): {found}"
 
 

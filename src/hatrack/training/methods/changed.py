@@ -13,7 +13,7 @@ from hatrack.models.adapters.delta import owners, replacements, write_delta
 from hatrack.models.adapters.switch import Variant
 from hatrack.training.methods.placed import Placed, PlacedMethod
 
-__all__ = ["ChangesParameters", "block_number", "trainable_names"]
+__all__ = ["ChangesParameters", "trainable_names"]
 
 
 class ChangesParameters(PlacedMethod):
@@ -43,8 +43,3 @@ class ChangesParameters(PlacedMethod):
 def trainable_names(base: nn.Module) -> list[str]:
     """Every parameter of the base that takes part in its answers: all but an encoder's pooler, which nothing here reads."""
     return [name for name in owners(base) if not name.startswith("pooler.")]
-
-
-def block_number(name: str) -> int | None:
-    """The number of the block that a parameter stands in, by its name."""
-    return next((int(part) for part in name.split(".") if part.isdigit()), None)

@@ -12,7 +12,8 @@ from hatrack.core.strict import Strict
 from hatrack.models.adapters.switch import Variant
 from hatrack.models.loading import Kind
 from hatrack.training.methods.base import Traits
-from hatrack.training.methods.changed import ChangesParameters, block_number, trainable_names
+from hatrack.training.methods.changed import ChangesParameters, trainable_names
+from hatrack.training.methods.places import block_number
 
 __all__ = ["LastN", "LastNOptions"]
 

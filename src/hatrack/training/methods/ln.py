@@ -15,8 +15,9 @@ from hatrack.models.adapters.lora import PREFIX
 from hatrack.models.adapters.switch import Variant
 from hatrack.models.loading import Kind
 from hatrack.training.methods.base import Traits
-from hatrack.training.methods.changed import ChangesParameters, block_number
+from hatrack.training.methods.changed import ChangesParameters
 from hatrack.training.methods.placed import PlacedMethod
+from hatrack.training.methods.places import block_number
 
 __all__ = ["NormOptions", "NormTuning"]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from hatrack.core.errors import TargetsNotFound
 
-__all__ = ["Block", "Layout", "find_blocks"]
+__all__ = ["Block", "Layout", "block_number", "find_blocks", "with_layers"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,32 @@ def find_blocks(base: nn.Module, last_layers: int | None = None) -> list[Block]:
         allowed="; ".join(layout.family for layout in _LAYOUTS),
         fix="use a method that does not depend on the layout of a block, such as lora or bitfit",
     )
+
+
+def block_number(name: str) -> int | None:
+    """The number of the block that a parameter or module stands in, by its name."""
+    return next((int(part) for part in name.split(".") if part.isdigit()), None)
+
+
+def with_layers(found: Iterable[tuple[str, Sequence[int]]]) -> str:
+    """``q_proj, k_proj in layers 0-2; in_proj in layer 3``: words with the numbers of their layers, those of the same ones together."""
+    together: dict[tuple[int, ...], list[str]] = {}
+    for words, numbers in found:
+        together.setdefault(tuple(sorted(set(numbers))), []).append(words)
+    return "; ".join(", ".join(words) + _in_layers(numbers) for numbers, words in together.items())
+
+
+def _in_layers(numbers: tuple[int, ...]) -> str:
+    if not numbers:
+        return ""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    shown = ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return f" in layer{'s' if len(numbers) > 1 else ''} {shown}"
 
 
 def _has(block: nn.Module, layout: Layout) -> bool:

@@ -6,6 +6,8 @@ the 4-bit base it was trained beside; so the probe, and every evaluation, is of 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import BaseModel
 from torch import nn
 
@@ -37,4 +39,4 @@ class Qlora(Lora):
         if not next(base.parameters()).is_meta:
             quantise(base)
         adapted, coverage = super().apply(base, options, kind)
-        return adapted, Coverage(coverage.targets, coverage.trained, held + coverage.trained)
+        return adapted, replace(coverage, total=held + coverage.trained)

@@ -108,7 +108,7 @@ class _Run:
         return self.bench.adapter(self.name)
 
     def say(self, line: str) -> None:
-        self.bench.console.print(f"[dim]{self.name}: {line}[/dim]", soft_wrap=True)
+        self.bench.console.print(f"{self.name}: {line}", style="dim", soft_wrap=True, markup=False)
 
     def problem(self, approach: Approach, share: float = 1.0) -> Problem:
         """The rows that this approach may learn from. No approach is given the test rows."""

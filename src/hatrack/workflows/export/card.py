@@ -116,7 +116,7 @@ def _scores(report: EvalReport) -> str:
     lines.append(
         f"\nAgainst the best figure of the base: {gain.difference:+.3f} ({gain.interval.low:+.3f} to {gain.interval.high:+.3f}).\n"
     )
-    lines += [f"Trained on from another version: {kept.sentence}.\n" for kept in report.kept]
+    lines += [f"Made from another version: {kept.sentence}.\n" for kept in report.kept]
     return "\n".join(lines)
 
 

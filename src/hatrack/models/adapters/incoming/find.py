@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hatrack.core.errors import AdapterBroken, AdapterNotFound, HubUnreachable
-from hatrack.models.adapters.folder import CONFIG, WEIGHTS
+from hatrack.core.exported import EXPORT
+from hatrack.models.adapters.folder import CARD, CONFIG, HEAD, PROBE, WEIGHTS
 
 __all__ = ["find_adapter"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
-_WANTED = [WEIGHTS, CONFIG, "head.safetensors", "hatrack.json", "probe.safetensors", "*.gguf"]
+_WANTED = [WEIGHTS, CONFIG, HEAD, CARD, PROBE, EXPORT, "*.gguf"]
 
 
 def find_adapter(spec: str, report: Callable[[str], None]) -> Path:

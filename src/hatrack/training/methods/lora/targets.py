@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from hatrack.core.errors import TargetsNotFound
 from hatrack.core.names import closest
+from hatrack.training.methods.places import with_layers
 
 __all__ = ["Targets", "find_targets"]
 
@@ -46,15 +47,27 @@ def find_targets(base: nn.Module, wanted: Sequence[str] | None, last_layers: int
     suffixes = list(dict.fromkeys(_suffix(name, outside, suffix) for name, suffix in asked))
     counts = {suffix: sum(_matches(name, suffix) for name in inside) for suffix in suffixes}
     if missing or not suffixes:
-        near = closest(missing[0], available, 1) if missing else []
         raise TargetsNotFound(
             "target_modules names layers this base does not have",
             given=", ".join(missing) or "no linear layer in any block",
-            allowed=", ".join(available),
-            fix=f"did you mean {near[0]}?" if near else "choose among the allowed names, or leave target_modules out",
+            allowed=with_layers((suffix, _where(suffix, blocks, inside)) for suffix in available),
+            fix=_fix(missing, available, blocks),
         )
     paths = tuple(name for name in inside if any(_matches(name, suffix) for suffix in suffixes))
     return Targets(tuple(suffixes), layers, counts, paths)
+
+
+def _where(suffix: str, blocks: Mapping[str, int], names: Iterable[str]) -> list[int]:
+    """The numbers of the blocks in which a suffix matches one of the names."""
+    return [blocks[name] for name in names if _matches(name, suffix)]
+
+
+def _fix(missing: Sequence[str], available: Sequence[str], blocks: Mapping[str, int]) -> str:
+    elsewhere = [(suffix, found) for suffix in missing if (found := _where(suffix, blocks, blocks))]
+    if elsewhere:
+        return f"raise last_layers: {with_layers(elsewhere)}"
+    near = closest(missing[0], available, 1) if missing else []
+    return f"did you mean {near[0]}?" if near else "choose among the allowed names, or leave target_modules out"
 
 
 def _matches(name: str, suffix: str) -> bool:
