@@ -125,7 +125,19 @@ def test_pages_fit_narrow_screens_and_dark_ones_and_the_keyboard_reaches_everyth
     root = make_project()
     with opened(root) as at:
         page.look(width, dark=dark)
-        for path in ("/", "/adapters/first", "/runs", "/knowledge", "/tables", "/watch", "/keys", "/serving", "/config"):
+        for path in (
+            "/",
+            "/adapters/first",
+            "/data",
+            "/data?of=first&file=data.jsonl",
+            "/runs",
+            "/knowledge",
+            "/tables",
+            "/watch",
+            "/keys",
+            "/serving",
+            "/config",
+        ):
             page.open(at.url + path)
             fits(page, width)
             assert page.barriers() == []
