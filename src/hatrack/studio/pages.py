@@ -12,10 +12,12 @@ from hatrack.api.errors import Refusal
 from hatrack.api.web.files import content
 from hatrack.core.config_file import CONFIG_NAME
 from hatrack.core.run_folder import REPORT
+from hatrack.registry.store import Registry
 from hatrack.studio.app import InStudio, Studio, page
 from hatrack.studio.chart import Chart, chart_of
 from hatrack.studio.guard import HEADERS, REPORT_HEADERS
 from hatrack.studio.jobs import Job
+from hatrack.studio.lineage import lineage_of
 from hatrack.studio.runs import Run, find_run, runs
 from hatrack.studio.settings import differing, settings_of
 from hatrack.studio.uploads import ALLOWED
@@ -67,7 +69,9 @@ def home(studio: InStudio) -> Response:
 @router.get("/adapters/{name}")
 def adapter(name: str, studio: InStudio) -> Response:
     """Data, training, proof and versions of one adapter."""
-    return page("adapter.html", studio, adapter=adapter_view(studio.project, name))
+    view = adapter_view(studio.project, name)
+    lineage = lineage_of(Registry(studio.project), view.name) if view.versions else None
+    return page("adapter.html", studio, adapter=view, lineage=lineage)
 
 
 @router.get("/adapters/{name}/check.html")
