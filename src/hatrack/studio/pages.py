@@ -14,6 +14,7 @@ from hatrack.core.config_file import CONFIG_NAME
 from hatrack.core.run_folder import REPORT
 from hatrack.registry.store import Registry
 from hatrack.studio.app import InStudio, Studio, page
+from hatrack.studio.beside import pairs_of, rivals_of
 from hatrack.studio.chart import Chart, chart_of
 from hatrack.studio.guard import HEADERS, REPORT_HEADERS
 from hatrack.studio.jobs import Job
@@ -71,7 +72,8 @@ def adapter(name: str, studio: InStudio) -> Response:
     """Data, training, proof and versions of one adapter."""
     view = adapter_view(studio.project, name)
     lineage = lineage_of(Registry(studio.project), view.name) if view.versions else None
-    return page("adapter.html", studio, adapter=view, lineage=lineage)
+    rivals, pairs = rivals_of(view), pairs_of(studio.project, view.name)
+    return page("adapter.html", studio, adapter=view, lineage=lineage, rivals=rivals, pairs=pairs)
 
 
 @router.get("/adapters/{name}/check.html")
