@@ -79,14 +79,15 @@ async def preview(name: str, studio: InStudio) -> Response:
 def _files(project: Project) -> list[DataFile]:
     """Those of the settings, then those that were sent and are in no settings."""
     config, found = config_of(project), []
-    for name, adapter in config.adapters.items() if config else ():
+    adapters, tables = (config.adapters, config.tables) if config else ({}, {})
+    for name, adapter in adapters.items():
         if adapter.data is None:
             continue
         for part in ("train", "validation", "test"):
             if file := getattr(adapter.data, part):
                 size, limit = _size(project.root / file), adapter.checks.max_row_bytes
                 found.append(DataFile(file, name, part, size, True, adapter.prepare.pii, adapter.data.format, limit))
-    for name, table in config.tables.items() if config else ():
+    for name, table in tables.items():
         for part in ("train", "test"):
             if file := getattr(table.data, part):
                 found.append(DataFile(file, name, part, _size(project.root / file)))
