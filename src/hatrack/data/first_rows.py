@@ -42,7 +42,7 @@ class ShownRow:
 
     number: int
     cells: tuple[Pieces, ...] = field(repr=False)
-    fault: str = field("", repr=False)
+    fault: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
