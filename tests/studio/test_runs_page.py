@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -36,6 +37,9 @@ def test_a_run_shows_its_losses_beside_what_it_was_trained_with(at):
         ("labels", "blue, green, red"),
     ):
         assert f'<th scope="row">{name}</th><td>{value}</td>' in shown
+    names = re.findall(r'<th scope="row">([\w.]+)</th>', shown)
+    assert names[:4] == ["task", "method", "base", "data.digest"], "what it is comes first"
+    assert re.search(r">data\.digest</th><td>[0-9a-f]{12}</td>", shown)
     assert 'href="/adapters/words"' in shown
     assert at.client.get("/runs/nothing").status_code == 404
 

@@ -62,7 +62,7 @@ def test_the_page_of_keys_shows_what_was_asked_of_the_studios_server(tiny_encode
             assert time.monotonic() < end, at.studio.serving.said
             time.sleep(0.1)
         shown = at.client.get("/keys").text
-        assert "2 in the last" in shown
+        assert "2 in the last minute" in shown
         used = at.studio.serving.usage.of("ana")
         assert used.tokens >= 2, "the texts were counted"
         assert f"2 requests<br>{used.tokens} tokens" in shown

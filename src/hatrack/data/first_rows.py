@@ -7,6 +7,7 @@ Nothing is prepared or kept, and only the rows that are shown are looked through
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def first_rows(
         MissingExtra: the reader or the recogniser needs what is not installed.
     """
     policy = policy.model_copy(update={"mode": "mask"})
-    redactor, quote = Redactor(policy), quote_for(policy)
+    redactor, quote = _redactor_for(policy), quote_for(policy)
     rows = list(itertools.islice(open_rows(path, format_name, max_row_bytes, "columns"), start, start + count + 1))
     rows, more = rows[:count], len(rows) > count
     names = list(dict.fromkeys(name for row in rows if isinstance(row, RawRow) for name in row.columns))
@@ -91,6 +92,12 @@ def first_rows(
     types = {kind: found.count(kind) for kind in sorted(set(found), key=lambda kind: (-found.count(kind), kind))}
     headings = _marked(redactor, [_whole(name) for name in names[:_COLUMNS]])
     return FirstRows(headings, max(0, len(names) - _COLUMNS), tuple(shown), more, types)
+
+
+@functools.lru_cache(maxsize=8)
+def _redactor_for(policy: PiiPolicy) -> Redactor:
+    """Models of names are loaded once, not for every page."""
+    return Redactor(policy)
 
 
 def _marked(redactor: Redactor, texts: Sequence[str]) -> tuple[Pieces, ...]:

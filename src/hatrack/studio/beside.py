@@ -69,7 +69,7 @@ async def make(name: str, request: Request, studio: InStudio) -> Response:
         )  # fmt: skip
     other = against if against == BASE else f"{view.name}@{against}"
     path = _folder(studio.project) / f"{view.name}@{version}~{against}.html"
-    command = ("eval", f"{view.name}@{version}", "--against", other, "--page", str(path))
+    command = ("eval", f"{view.name}@{version}", "--against", other, "--page", str(path.relative_to(studio.project.root)))
     return await start(studio, f"{view.name} {version} beside {against}", command, view.name)
 
 

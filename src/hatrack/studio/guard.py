@@ -36,7 +36,8 @@ _OWN_SCRIPT = re.compile(rb"script-src '(sha256-[A-Za-z0-9+/]{43}=)'")
 
 def scripted_headers(page: bytes) -> dict[str, str]:
     """Those of a report whose head names one script by its hash: that one runs, as of no site, and may offer a download."""
-    found = _OWN_SCRIPT.search(page.partition(b"<title>")[0])  # before anything that was made of data
+    head, title, _ = page.partition(b"<title>")  # it comes before anything that was made of data
+    found = _OWN_SCRIPT.search(head) if title else None
     if found is None:
         return REPORT_HEADERS
     policy = REPORT_HEADERS["Content-Security-Policy"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from hatrack.core.digest import short
 from hatrack.core.project import Project
 from hatrack.core.run_folder import read_settings
 from hatrack.studio.runs import Run
@@ -12,11 +14,14 @@ from hatrack.studio.runs import Run
 __all__ = ["differing", "settings_of"]
 
 _LISTED = 20  # labels, files and the like
+_FIRST = ("task", "method", "base", "data")  # what a run is, before its figures
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def settings_of(project: Project, run: Run) -> dict[str, str]:
     """Each setting by its name in hatrack.yaml, nested ones with dots; empty for a run that kept none."""
-    return _flat(read_settings(project.runs / run.key))
+    kept = read_settings(project.runs / run.key)
+    return _flat({name: kept[name] for name in (*_FIRST, *kept) if name in kept})
 
 
 def differing(settings: Sequence[dict[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
@@ -42,4 +47,5 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         more = f", and {len(value) - _LISTED:,} more" if len(value) > _LISTED else ""
         return ", ".join(map(_text, value[:_LISTED])) + more
-    return str(value)
+    text = str(value)
+    return short(text) if _DIGEST.fullmatch(text) else text
