@@ -13,9 +13,9 @@ from browser import CHROMIUM, browser
 from conftest import label_rows
 from hatrack.studio.views import check_page
 from studio_server import opened
+from studio_steps import choose, finished, press
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
-STATE = "document.querySelector('[role=status]')?.innerText"
 
 
 @pytest.fixture(scope="module")
@@ -28,23 +28,6 @@ def chromium(tmp_path_factory):
 def pictures(tmp_path):
     """Where the pictures go; with HATRACK_PICTURES they are kept there."""
     return Path(os.environ.get("HATRACK_PICTURES", tmp_path))
-
-
-def press(page, text):
-    """Press the button, or follow the link, that says so."""
-    found = f"[...document.querySelectorAll('button, a')].find(one => one.innerText.trim() == {text!r} && !one.disabled)"
-    page.until(f"document.readyState == 'complete' && {found} != null")
-    page.value(f"{found}.click()")
-
-
-def choose(page, path):
-    field = page.command("Runtime.evaluate", expression="document.getElementById('file')")["result"]["objectId"]
-    page.command("DOM.setFileInputFiles", objectId=field, files=[str(path)])
-
-
-def finished(page, seconds=120):
-    page.until(f"location.pathname.startsWith('/jobs/') && document.querySelector('[role=status]') && !/^running/.test({STATE})", seconds)
-    return page.value(STATE)
 
 
 def clear(page):
