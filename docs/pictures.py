@@ -135,7 +135,7 @@ def answers(page: Browser, root: Path) -> None:
     try:
         while serving.state == "starting":
             time.sleep(0.2)
-        page.look(WIDTH + 100)  # its table is wide
+        page.look(WIDTH + 200)  # its table is wide
         page.open(serving.facts["page"])
         page.until("document.querySelector('#attribute-team') && document.querySelectorAll('#who input').length > 1")
         wanted = "['base', 'medical'].includes(one.value)"
