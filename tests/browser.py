@@ -106,9 +106,9 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.command("Emulation.setEmulatedMedia", features=[scheme])
 
-    def picture(self, path: Path | None = None) -> bytes:
-        """The whole page as PNG."""
-        data = base64.b64decode(self.command("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+    def picture(self, path: Path | None = None, *, whole: bool = True) -> bytes:
+        """The whole page as PNG, or what the window shows of it."""
+        data = base64.b64decode(self.command("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
         if path:
             path.write_bytes(data)
         return data

@@ -124,3 +124,10 @@ def test_the_figures_in_the_readme_are_those_of_the_newest_recorded_run():
     for domain in ("legal", "finance", "medical"):
         for key in (f"{domain}_base", f"{domain}_adapter", f"{domain}_encoder_base", f"{domain}_encoder_adapter"):
             assert f"{claims[key]:.3f}" in readme, f"{key} is {claims[key]:.3f}, the README says otherwise"
+
+
+def test_every_picture_of_a_page_can_be_taken_anew():
+    shown = {name for page in PAGES for name in re.findall(r"!\[[^\]]*\]\(([\w.-]+\.png)\)", page.read_text(encoding="utf-8"))}
+    scripts = [ROOT / "docs" / "pictures.py", ROOT / "benchmarks" / "methods" / "plot.py"]
+    made = {name for script in scripts for name in re.findall(r'"([\w.-]+\.png)"', script.read_text(encoding="utf-8"))}
+    assert shown == made == {path.name for path in (ROOT / "docs").glob("*.png")}

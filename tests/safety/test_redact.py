@@ -230,6 +230,11 @@ def test_a_preview_shows_first_character_and_length_and_what_comes():
         "shown": "j… (14 characters)",
         "becomes": "<EMAIL_ADDRESS>",
     }
+    assert [piece if isinstance(piece, str) else piece.shown for piece in masking.marked(["to j.doe@kolo.org now"])[0]] == [
+        "to ",
+        "j… (14 characters)",
+        " now",
+    ]
     assert Redactor(PiiPolicy(mode="report")).preview(ROW, 3)[0].becomes == ""
     assert len(masking.preview(ROW, 3)) == 3
     assert hidden("") == "… (0 characters)"

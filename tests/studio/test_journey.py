@@ -11,10 +11,11 @@ import pytest
 
 from browser import CHROMIUM, browser
 from conftest import label_rows
+from hatrack.studio.views import check_page
 from studio_server import opened
+from studio_steps import choose, finished, press
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
-STATE = "document.querySelector('[role=status]')?.innerText"
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +30,9 @@ def pictures(tmp_path):
     return Path(os.environ.get("HATRACK_PICTURES", tmp_path))
 
 
-def press(page, text):
-    """Press the button, or follow the link, that says so."""
-    found = f"[...document.querySelectorAll('button, a')].find(one => one.innerText.trim() == {text!r} && !one.disabled)"
-    page.until(f"document.readyState == 'complete' && {found} != null")
-    page.value(f"{found}.click()")
-
-
-def choose(page, path):
-    field = page.command("Runtime.evaluate", expression="document.getElementById('file')")["result"]["objectId"]
-    page.command("DOM.setFileInputFiles", objectId=field, files=[str(path)])
-
-
-def finished(page, seconds=120):
-    page.until(f"location.pathname.startsWith('/jobs/') && document.querySelector('[role=status]') && !/^running/.test({STATE})", seconds)
-    return page.value(STATE)
+def clear(page):
+    """Nothing on the page keeps anybody out."""
+    assert page.barriers() == [], page.value("location.pathname")
 
 
 def fits(page, width):
@@ -66,34 +55,49 @@ def test_a_file_becomes_a_proven_adapter_that_answers(chromium, tmp_path, tiny_e
         page.value("document.querySelector('#begin details').open = true; document.getElementById('base').focus()")
         page.type(str(tiny_encoder))
         page.picture(pictures / "studio-1-begin.png")
+        clear(page)
         press(page, "Begin")
         assert finished(page).startswith("done")
         assert "task classify" in page.value("document.body.innerText"), "the guess is stated"
+        clear(page)
 
         press(page, "Next: colour-words")
+        press(page, "The first rows")
+        page.until("document.body?.innerText.includes('More rows')")
+        clear(page)
+        page.open(f"{at.url}/adapters/colour-words")
+        clear(page)
         press(page, "Look at the data")
         assert finished(page).startswith("done")
+        clear(page)
         page.open(f"{at.url}/adapters/colour-words/check.html")
         assert "colour-words" in page.value("document.body.innerText")
         page.picture(pictures / "studio-2-data.png")
+        page.open(check_page(at.studio.project, "colour-words").as_uri())  # where it is served no script runs, nor axe-core's
+        assert "colour-words" in page.value("document.body.innerText")
+        clear(page)
 
         page.open(f"{at.url}/adapters/colour-words")
         press(page, "Train and prove")
         page.until("location.pathname.startsWith('/jobs/') && document.querySelector('svg polyline') != null", 60)
         page.open(page.value("location.href"))  # a reload loses nothing
         page.picture(pictures / "studio-3-training.png")
+        clear(page)
         assert finished(page).startswith("done"), page.value("document.body.innerText")
         assert page.value("document.querySelector('svg').getAttribute('aria-label')").startswith("loss over steps")
+        clear(page)
 
         press(page, "Next: colour-words")
         page.until("document.body?.innerText.includes('passed')")
         assert "champion" in page.value("document.body.innerText")
         page.picture(pictures / "studio-4-proof.png")
+        clear(page)
 
         press(page, "To the server")
         press(page, "Start")
         page.until("document.querySelector('[role=status]')?.innerText == 'on'", 60)
         page.picture(pictures / "studio-5-server.png")
+        clear(page)
         address = page.value("document.querySelector('a.next').href")
         answer = httpx.post(f"{address}v1/classify", json={"model": "colour-words", "input": ["a green bird"]}, timeout=60)
         assert answer.json()["data"][0]["label"] == "green"
@@ -125,10 +129,22 @@ def test_pages_fit_narrow_screens_and_dark_ones_and_the_keyboard_reaches_everyth
     root = make_project()
     with opened(root) as at:
         page.look(width, dark=dark)
-        for path in ("/", "/adapters/first", "/runs", "/knowledge", "/tables", "/watch", "/keys", "/serving", "/config"):
+        for path in (
+            "/",
+            "/adapters/first",
+            "/data",
+            "/data?of=first&file=data.jsonl",
+            "/runs",
+            "/knowledge",
+            "/tables",
+            "/watch",
+            "/keys",
+            "/serving",
+            "/config",
+        ):
             page.open(at.url + path)
             fits(page, width)
-            assert page.barriers() == []
+            clear(page)
             unnamed = (
                 "[...document.querySelectorAll('input:not([type=hidden]), textarea, select')].filter(e => !e.labels.length && !e.ariaLabel)"
             )

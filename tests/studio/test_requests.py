@@ -52,7 +52,7 @@ def test_nor_does_a_page_of_another_name_read_anything(at):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/adapters/words", "/runs", "/knowledge", "/tables", "/watch", "/keys", "/serving", "/serving/live", "/config"]
+    "path", ["/", "/adapters/words", "/data", "/runs", "/knowledge", "/tables", "/watch", "/keys", "/serving", "/serving/live", "/config"]
 )
 def test_pages_run_nothing_from_elsewhere_and_nobody_keeps_them(at, path):
     answer = at.client.get(path)

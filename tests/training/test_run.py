@@ -8,6 +8,7 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from hatrack.core.errors import StorageError, TrainingError
+from hatrack.core.run_folder import SETTINGS, read_settings
 from hatrack.training import weights as weights_module
 from hatrack.training.checkpoint import latest_sealed
 from hatrack.training.progress import LiveBar
@@ -170,7 +171,17 @@ def test_what_a_kill_at_the_very_end_left_behind_is_tidied(make_project):
     for name in ("checkpoint-7", ".staging-x"):
         (run / name).mkdir()
     train(project)
-    assert sorted(path.name for path in run.iterdir()) == ["adapter", "events.jsonl", "loss.png", "report.html"]
+    assert sorted(path.name for path in run.iterdir()) == ["adapter", "events.jsonl", "loss.png", "report.html", "settings.json"]
+
+
+def test_a_run_keeps_what_it_was_trained_with_with_all_defaults_written_out(make_project):
+    run = train(make_project("classify", train=SHORT)).run
+    kept = read_settings(run)
+    assert (kept["method"], kept["options"]["r"], kept["train"]["epochs"]) == ("lora", 4, SHORT["epochs"])
+    assert kept["train"]["learning_rate"] > 0
+    assert (kept["base"], kept["data"]["files"], sum(kept["data"]["rows"].values())) == ("tiny-bert", ["data.jsonl"], 60)
+    (run / SETTINGS).write_text("{half")
+    assert read_settings(run) == {}
 
 
 def test_F06_another_chat_template_is_another_run(make_project, tmp_path):

@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ADAPTER", "EVENTS", "REPORT", "adapter_of", "read_events"]
+__all__ = ["ADAPTER", "EVENTS", "REPORT", "SETTINGS", "adapter_of", "read_events", "read_settings"]
 
 EVENTS = "events.jsonl"  # every logged figure, while it works
 REPORT = "report.html"
+SETTINGS = "settings.json"  # base, data, and everything that decides what is learned from them
 ADAPTER = "adapter"  # the finished adapter
 
 
@@ -28,3 +29,12 @@ def read_events(run: Path) -> list[dict[str, Any]]:
                 event = json.loads(line)
                 by_step[event["step"], "eval_loss" in event] = event
     return [by_step[key] for key in sorted(by_step)]
+
+
+def read_settings(run: Path) -> dict[str, Any]:
+    """What a run is trained with; empty where it was begun before this was kept."""
+    try:
+        found = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -103,18 +103,16 @@ class Redactor:
 
     def preview(self, texts: Sequence[str], n: int) -> list[Change]:
         """The first ``n`` changes that `apply` would make, without any value in clear."""
+        return [piece for pieces in self.marked(texts) for piece in pieces if isinstance(piece, Change)][:n]
+
+    def marked(self, texts: Sequence[str]) -> list[list[str | Change]]:
+        """Each text in pieces: what stays, as it is, and in place of each value the change that `apply` would make."""
         found = [self._find(text) for text in texts]
         if self._mode in ("mask", "pseudonym"):
             edits = self._edits(texts, found)
         else:
             edits = [[_Edit(finding, "") for finding in some] for some in found]
-        changes = [
-            Change(number, f.type, f.country, f.score, hidden(texts[number][f.start : f.end]), edit.replacement)
-            for number, some in enumerate(edits)
-            for edit in some
-            for f in (edit.finding,)
-        ]
-        return changes[:n]
+        return [_pieces(number, text, some) for number, (text, some) in enumerate(zip(texts, edits, strict=True))]
 
     def _find(self, text: str) -> list[Finding]:
         """What is still to be redacted: neither a placeholder nor a stand-in."""
@@ -207,6 +205,16 @@ def _new_edits(stand_ins: StandIns | None, texts: Sequence[str], found: Sequence
     for number, finding, value in sorted(values, key=lambda item: -len(item[2].split())):
         edits[number].append(_Edit(finding, stand_ins.get(finding.type, value, finding.country)))
     return edits
+
+
+def _pieces(number: int, text: str, edits: Sequence[_Edit]) -> list[str | Change]:
+    pieces: list[str | Change] = []
+    at = 0
+    for edit in edits:
+        f = edit.finding
+        pieces += [text[at : f.start], Change(number, f.type, f.country, f.score, hidden(text[f.start : f.end]), edit.replacement)]
+        at = f.end
+    return [piece for piece in (*pieces, text[at:]) if piece]
 
 
 def _edited(text: str, edits: Sequence[_Edit]) -> str:

@@ -63,7 +63,7 @@ async def begin(request: Request, studio: InStudio) -> Response:
 async def check(name: str, studio: InStudio) -> Response:
     """Look at the data."""
     view = await run_in_threadpool(adapter_view, studio.project, name)
-    target = check_page(studio.project, view.name)
+    target = check_page(studio.project, view.name).relative_to(studio.project.root)
     return await start(studio, f"Look at the data of {name}", ("check", view.name, "--html", str(target)), view.name)
 
 

@@ -44,13 +44,13 @@ class Studio:
 
 def create_app(studio: Studio) -> FastAPI:
     """The ASGI application."""
-    from hatrack.studio import actions, keys, knowledge, pages, tables, watching
+    from hatrack.studio import actions, beside, data, keys, knowledge, pages, tables, watching
 
     app = FastAPI(title="Hatrack studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.studio = studio
     app.state.context = SimpleNamespace(draining=False)  # ``api.server.Server`` tells it of the end
     app.add_middleware(Guard)
-    for part in (pages, actions, knowledge, tables, watching, keys):
+    for part in (pages, actions, beside, data, knowledge, tables, watching, keys):
         app.include_router(part.router)
     app.add_exception_handler(HatrackError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -23,9 +23,11 @@ router = APIRouter(default_response_class=HTMLResponse)
 
 @router.get("/keys")
 def keys(studio: InStudio) -> Response:
-    """All keys with their rights and limits, revoked ones too."""
-    config = config_of(studio.project)
-    return page("keys.html", studio, keys=_file(studio.project).read(), adapters=list(config.adapters) if config else [])
+    """All keys with their rights, limits and use, revoked ones too."""
+    config, found = config_of(studio.project), _file(studio.project).read()
+    counted = studio.serving.state == "on" and (config is None or config.serve.http.log)
+    used = {key.name: studio.serving.usage.of(key.name) for key in found if not key.revoked} if counted else {}
+    return page("keys.html", studio, keys=found, used=used, counted=counted, adapters=list(config.adapters) if config else [])
 
 
 @router.post("/keys/make")

@@ -12,11 +12,15 @@ from hatrack.api.errors import Refusal
 from hatrack.api.web.files import content
 from hatrack.core.config_file import CONFIG_NAME
 from hatrack.core.run_folder import REPORT
+from hatrack.registry.store import Registry
 from hatrack.studio.app import InStudio, Studio, page
+from hatrack.studio.beside import pairs_of, rivals_of
 from hatrack.studio.chart import Chart, chart_of
 from hatrack.studio.guard import HEADERS, REPORT_HEADERS
 from hatrack.studio.jobs import Job
+from hatrack.studio.lineage import lineage_of
 from hatrack.studio.runs import Run, find_run, runs
+from hatrack.studio.settings import differing, settings_of
 from hatrack.studio.uploads import ALLOWED
 from hatrack.studio.views import adapter_view, adapter_views, check_page, config_of
 
@@ -31,6 +35,7 @@ __all__ = [
     "job",
     "live",
     "router",
+    "run",
     "run_report",
     "serving",
     "serving_live",
@@ -65,7 +70,10 @@ def home(studio: InStudio) -> Response:
 @router.get("/adapters/{name}")
 def adapter(name: str, studio: InStudio) -> Response:
     """Data, training, proof and versions of one adapter."""
-    return page("adapter.html", studio, adapter=adapter_view(studio.project, name))
+    view = adapter_view(studio.project, name)
+    lineage = lineage_of(Registry(studio.project), view.name) if view.versions else None
+    rivals, pairs = rivals_of(view), pairs_of(studio.project, view.name)
+    return page("adapter.html", studio, adapter=view, lineage=lineage, rivals=rivals, pairs=pairs)
 
 
 @router.get("/adapters/{name}/check.html")
@@ -86,16 +94,25 @@ def all_runs(studio: InStudio, run: Annotated[list[str] | None, Query()] = None)
     found = runs(studio.project)
     chosen = [one for one in found if one.key in (run or [])]
     chart = chart_of([one.series("eval_loss", one.key) for one in chosen])
-    return page("runs.html", studio, runs=found, chosen=[one.key for one in chosen], chart=chart)
+    kept = {one.key: settings for one in chosen if (settings := settings_of(studio.project, one))}
+    differences = differing(list(kept.values()))
+    return page(
+        "runs.html", studio, runs=found, chosen=[one.key for one in chosen], chart=chart, compared=list(kept), differences=differences
+    )
+
+
+@router.get("/runs/{key}")
+def run(key: str, studio: InStudio) -> Response:
+    """One run: its losses, and what it was trained with."""
+    known = _run(studio, key)
+    linked = known.adapter in {view.name for view in adapter_views(studio.project)}
+    return page("run.html", studio, run=known, chart=_losses(known), settings=settings_of(studio.project, known), linked=linked)
 
 
 @router.get("/runs/{key}/report.html")
 def run_report(key: str, studio: InStudio) -> Response:
     """The report that a run leaves."""
-    known = next((one for one in runs(studio.project) if one.key == key), None)
-    if known is None:
-        raise Refusal(404, "there is no such run", code="not_found", given=key[:100], fix="the page of runs lists them")
-    return _report(studio.project.runs / known.key / REPORT)
+    return _report(studio.project.runs / _run(studio, key).key / REPORT)
 
 
 @router.get("/jobs/{number}")
@@ -127,6 +144,13 @@ def config(studio: InStudio) -> Response:
     """hatrack.yaml, to be changed."""
     path = studio.project.root / CONFIG_NAME
     return page("config.html", studio, text=path.read_text(encoding="utf-8") if path.exists() else "")
+
+
+def _run(studio: Studio, key: str) -> Run:
+    known = next((one for one in runs(studio.project) if one.key == key), None)
+    if known is None:
+        raise Refusal(404, "there is no such run", code="not_found", given=key[:100], fix="the page of runs lists them")
+    return known
 
 
 def _job(studio: Studio, one: Job) -> dict[str, Any]:

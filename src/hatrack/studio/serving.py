@@ -9,6 +9,7 @@ import threading
 from typing import Literal
 
 from hatrack.core.project import Project
+from hatrack.studio.usage import Usage
 
 __all__ = ["Serving"]
 
@@ -21,6 +22,7 @@ class Serving:
 
     Attributes:
         facts: what it says of itself when it is up: ``address``, ``page``, ``base``, ``adapters``.
+        usage: what each key has asked of it, by its log.
     """
 
     def __init__(self, project: Project) -> None:
@@ -29,6 +31,7 @@ class Serving:
         self._process: subprocess.Popen[str] | None = None
         self._said: list[str] = []
         self.facts: dict[str, str] = {}
+        self.usage = Usage()
 
     @property
     def state(self) -> Literal["off", "starting", "on", "failed"]:
@@ -50,7 +53,7 @@ class Serving:
         with self._lock:
             if self.state in ("starting", "on"):
                 return
-            self._said, self.facts = [], {}
+            self._said, self.facts, self.usage = [], {}, Usage()
             self._process = subprocess.Popen(  # noqa: S603  # our own program, words and no shell
                 [sys.executable, "-m", "hatrack", "serve", "--host", "127.0.0.1", "--port", "0", "--project", str(self._project.root)],
                 stdin=subprocess.DEVNULL,
@@ -80,6 +83,7 @@ class Serving:
             with self._lock:
                 if process is not self._process:
                     continue
+                self.usage.hear(line)
                 self._said = [*self._said[-200:], line.rstrip("\n")]
                 if "stop" not in self.facts and (fact := _FACT.fullmatch(line.rstrip("\n"))):
                     self.facts[fact[1]] = fact[2]

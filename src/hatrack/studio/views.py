@@ -83,12 +83,14 @@ class AdapterView:
 
     Attributes:
         task: empty where the config does not know it any more.
+        file: the training rows; empty where there are none.
         versions: newest first.
     """
 
     name: str
     task: str
     data: str
+    file: str
     versions: tuple[VersionView, ...]
     champion: str
     checked: bool
@@ -143,6 +145,7 @@ def _view(project: Project, registry: Registry, name: str, config: AdapterConfig
         name,
         config.task if config else "",
         _data(config.data) if config else "",
+        config.data.train if config and config.data else "",
         tuple(version_view(manifest, aliases, registry.report(manifest)) for manifest in versions),
         aliases.get(CHAMPION, ""),
         check_page(project, name).is_file(),

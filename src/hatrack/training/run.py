@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from hatrack.core.atomic import STAGING, staged_folder, storage_errors, write_text
 from hatrack.core.config import AdapterConfig
 from hatrack.core.digest import canonical_json
-from hatrack.core.run_folder import ADAPTER, REPORT
+from hatrack.core.run_folder import ADAPTER, REPORT, SETTINGS
 from hatrack.data.prepare import Prepared
 from hatrack.models.adapters.folder import HEAD, AdapterCard
 from hatrack.models.adapters.probe import write_probe
@@ -104,6 +104,8 @@ def train_adapter(
     with storage_errors(run), team.watched():
         run.mkdir(parents=True, exist_ok=True)
         with only_one(run) if team.main else contextlib.nullcontext():
+            if team.main:
+                _write_settings(plan, acts)
             if team.from_main((run / ADAPTER).is_dir):  # renamed into place when whole
                 console.print(f"{name}: this very run is finished already; its adapter is used (remove {run} to train again)")
             else:
@@ -113,6 +115,12 @@ def train_adapter(
             team.wait()
     statistics = json.loads((run / ADAPTER / _STATISTICS).read_text(encoding="utf-8"))
     return TrainedAdapter(run / ADAPTER, run, acts, statistics["figures"], statistics["libraries"], template)
+
+
+def _write_settings(plan: Plan, acts: dict[str, Any]) -> None:
+    """For people who look at the run later: the key of the run is made of this, and cannot be read back."""
+    data = {"digest": plan.prepared.record.digest, "files": sorted(plan.prepared.record.source_files), "rows": plan.prepared.record.rows}
+    write_text(plan.run / SETTINGS, canonical_json({"base": base_name(plan.files.spec), "data": data, **acts}) + "\n")
 
 
 def _train(plan: Plan, console: Console) -> None:
