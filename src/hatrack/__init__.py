@@ -21,7 +21,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 # number of rows and has memory of its own. By default a thousand are kept, and training without padding, where hardly two batches
 # have as many rows, grew by 0.3 to 1 GB that no dry step shows (docs/fast.md).
 for _kept in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-    os.environ.setdefault(_kept, "64")
+    os.environ.setdefault(_kept, "128")
 
 
 def __getattr__(name: str) -> Any:

@@ -43,5 +43,5 @@ def test_F16_batches_of_many_lengths_leave_no_memory_behind():
 @pytest.mark.parametrize("key", KEYS)
 def test_what_the_user_says_of_kept_products_is_left(key):
     code = f"import hatrack, os; print(os.environ['{key}'])"
-    assert told(code) == "64"
+    assert told(code) == "128"
     assert told(code, **{key: "7"}) == "7"

@@ -24,7 +24,8 @@ class _Stack:
     """Plain LoRA layers that read the same input.
 
     ``upper`` is ``[n + r, d_in]``: the frozen weights under each other, then each ``A``. ``lower`` is ``[r, n]``: each
-    scaled ``B`` transposed, at its place. ``n`` and ``r`` are sums over the layers.
+    ``B`` transposed, at its place. ``scales`` is ``[r]``: the factor of each row of ``A``. ``n`` and ``r`` are sums over
+    the layers.
     """
 
     def __init__(self, layers: Sequence[tuple[Any, str]], product: Product) -> None:
@@ -32,7 +33,6 @@ class _Stack:
         bases = [layer.base_layer for layer, _ in layers]
         self._a = [layer.lora_A[name].weight for layer, name in layers]
         self._b = [layer.lora_B[name].weight for layer, name in layers]
-        self._scales = [layer.scaling[name] for layer, name in layers]
         self.outputs = [len(b) for b in self._b]
         self.ranks = [len(a) for a in self._a]
         self.n, r = sum(self.outputs), sum(self.ranks)
@@ -43,7 +43,10 @@ class _Stack:
         if any(base.bias is not None for base in bases):
             found = [base.weight.new_zeros(len(base.weight)) if base.bias is None else base.bias.data for base in bases]
             self.bias = torch.cat([*found, self.upper.new_zeros(r)])
+        self.scales = torch.cat([a.new_full((len(a),), layer.scaling[name]) for a, (layer, name) in zip(self._a, layers, strict=True)])
         self.lower = self.upper.new_zeros(r, self.n)
+        self._places = list(self._find_places())
+        self._copies = [*torch.split(self.upper[self.n :], self.ranks), *(self.lower[place] for place in self._places)]
         self._given: torch.Tensor | None = None
         self._made: dict[int, torch.Tensor] = {}  # outputs that nobody has fetched yet
 
@@ -64,22 +67,19 @@ class _Stack:
         return tuple(weight._version for weight in (*self._a, *self._b))
 
     def refresh(self) -> None:
-        """Copy the adapters into the two matrices."""
-        torch.cat(self._a, out=self.upper[self.n :])
-        for (rows, columns), b, scale in zip(self.places(), self._b, self._scales, strict=True):
-            torch.mul(b.t(), scale, out=self.lower[rows, columns])
+        """Copy the adapters into the two matrices: all in one call, a step makes many of these."""
+        torch._foreach_copy_(self._copies, [*self._a, *(b.t() for b in self._b)])
 
-    def places(self) -> Iterator[tuple[slice, slice]]:
+    def _find_places(self) -> Iterator[tuple[slice, slice]]:
         """Of each layer: its rows and its columns in ``lower``."""
         row = column = 0
         for rank, width in zip(self.ranks, self.outputs, strict=True):
             yield slice(row, row + rank), slice(column, column + width)
             row, column = row + rank, column + width
 
-    def scaled(self, of_lower: torch.Tensor) -> list[torch.Tensor]:
+    def each(self, of_lower: torch.Tensor) -> list[torch.Tensor]:
         """The gradient of each ``B`` from that of ``lower``, transposed: ``[n, r]``."""
-        places = zip(self.places(), self._scales, strict=True)
-        return [of_lower[columns, rows] * scale for (rows, columns), scale in places]
+        return [of_lower[columns, rows] for rows, columns in self._places]
 
 
 class _LowRankLinears(torch.autograd.Function):
@@ -89,11 +89,12 @@ class _LowRankLinears(torch.autograd.Function):
     def forward(ctx: Any, stack: _Stack, x: torch.Tensor, *weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
         stack.refresh()
         both = stack.product(x, stack.upper, stack.bias)
-        out, inner = both[:, : stack.n], both[:, stack.n :]
+        out = both[:, : stack.n]
+        inner = both[:, stack.n :] * stack.scales  # a tensor of its own, or it would keep the outputs too
         out.addmm_(inner, stack.lower)
         ctx.stack, ctx.versions = stack, stack.versions
-        ctx.save_for_backward(x, inner.clone())  # a copy, or it would keep the outputs too
-        return tuple(torch.split(out, stack.outputs, dim=1))
+        ctx.save_for_backward(x, inner)
+        return torch.split(out, stack.outputs, dim=1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
@@ -101,11 +102,12 @@ class _LowRankLinears(torch.autograd.Function):
         if ctx.versions != stack.versions:
             raise RuntimeError("an adapter was changed between a forward pass and its backward pass")
         both = x.new_empty(len(x), len(stack.upper))
-        torch.cat(gradients, dim=1, out=(of_out := both[:, : stack.n]))
-        both[:, stack.n :] = of_out @ stack.lower.t()
+        of_out, of_inner = both[:, : stack.n], both[:, stack.n :]
+        torch.cat(gradients, dim=1, out=of_out)
+        torch.mm(of_out, stack.lower.t(), out=of_inner).mul_(stack.scales)
         of_x = stack.product(both, stack.upper.t(), None) if ctx.needs_input_grad[1] else None
-        of_a = torch.split(both[:, stack.n :].t() @ x, stack.ranks)
-        return None, of_x, *of_a, *stack.scaled(of_out.t() @ inner)
+        of_a = torch.split(of_inner.t() @ x, stack.ranks)
+        return None, of_x, *of_a, *stack.each(of_out.t() @ inner)
 
 
 def fuse_low_rank(
