@@ -9,6 +9,7 @@ asked the same questions afterwards: the log-probability of each label, on 300 t
 
     fast_ratio     seconds of A / seconds of C        exact_ratio  seconds of A / seconds of B
     accuracy_gap   accuracy of A - accuracy of C      utilisation  operations C needs / seconds / what sgemm reaches here
+                                                      b_utilisation  the same of B
 
 A's seconds are those of ``Trainer.train()``. B's and C's also hold their dry run, their trials of exactness, the pass
 through the frozen blocks, and a validation after every epoch, which A does not make.
@@ -37,6 +38,7 @@ BASE = "bundled/smollm2-135m-instruct"
 SYSTEM = "Name the intent of this message to a bank."
 SEED, ROWS, VALIDATION, TEST, EPOCHS, BATCH, RANK, RATE = 13, 1000, 24, 300, 3, 8, 16, 1e-3
 LAST = 10  # blocks that C adapts
+ALL = ("q", "k", "v", "o", "gate", "up", "down")
 
 Row = dict[str, str]
 
@@ -63,7 +65,8 @@ def run(data: Path, work: Path, rows: int = ROWS, test_rows: int = TEST, epochs:
         "fast_ratio": claims["a_seconds"] / claims["c_seconds"],
         "exact_ratio": claims["a_seconds"] / claims["b_seconds"],
         "accuracy_gap": claims["a_accuracy"] - claims["c_accuracy"],
-        "utilisation": operations(files, train, epochs) / claims["c_seconds"] / peak,
+        "utilisation": operations(files, train, epochs, LAST, ALL) / claims["c_seconds"] / peak,
+        "b_utilisation": operations(files, train, epochs, files.config["num_hidden_layers"], ("q", "v")) / claims["b_seconds"] / peak,
         "sgemm_gflops": peak / 1e9,
     }
     return {key: round(value, 4) for key, value in claims.items()}
@@ -185,10 +188,10 @@ def sgemm() -> float:
     return 2 * 2048**3 / best
 
 
-def operations(files: BaseModelFiles, rows: list[Row], epochs: int) -> float:
-    """What C cannot do without: products with weights and in attention, of tokens that matter, without padding.
+def operations(files: BaseModelFiles, rows: list[Row], epochs: int, last: int, targets: tuple[str, ...]) -> float:
+    """What training ``targets`` in the ``last`` blocks cannot do without: products with weights and in attention, of tokens that matter.
 
-    Frozen blocks run forward once for each row. Trained blocks run forward and give gradients to their inputs each
+    There is no padding. Frozen blocks run forward once for each row. Trained blocks run forward and give gradients to their inputs each
     epoch; frozen weights take no gradient. Trials, the dry run, validation, norms, activations and the optimizer count
     as nothing, though their seconds are in the denominator.
     """
@@ -197,7 +200,7 @@ def operations(files: BaseModelFiles, rows: list[Row], epochs: int) -> float:
     kv = d * config["num_key_value_heads"] // config["num_attention_heads"]
     shapes = {"q": (d, d), "k": (d, kv), "v": (d, kv), "o": (d, d), "gate": (d, f), "up": (d, f), "down": (f, d)}
     weights = sum(a * b for a, b in shapes.values())
-    lora = sum(RANK * (a + b) for a, b in shapes.values())
+    lora = {name: RANK * (a + b) if name in targets else 0 for name, (a, b) in shapes.items()}
     blocks = config["num_hidden_layers"]
     turns = [(Message("system", SYSTEM), Message("user", r["text"]), Message("assistant", r["label"])) for r in rows]
     rendered = [renderer.example(turn) for turn in turns]
@@ -207,11 +210,11 @@ def operations(files: BaseModelFiles, rows: list[Row], epochs: int) -> float:
     looked = sum(2 * 2 * d * sum(range(shared, len(row))) for row in ids)  # scores and their sum, of own tokens
     labels = sum(one.trained for one in rendered)
     line = own + shared * len(rows) / BATCH
-    once = (blocks - LAST) * (2 * weights * own + looked)
+    once = (blocks - last) * (2 * weights * own + looked)
     token_wise = sum(a * b for name, (a, b) in shapes.items() if name not in ("k", "v"))
-    token_wise_lora = sum(RANK * (a + b) for name, (a, b) in shapes.items() if name not in ("k", "v"))
-    whole = 4 * weights * line + 6 * lora * line + 3 * looked
+    token_wise_lora = sum(lora[name] for name in shapes if name not in ("k", "v"))
+    whole = 4 * weights * line + 6 * sum(lora.values()) * line + 3 * looked
     saved = (4 * token_wise + 6 * token_wise_lora) * (line - labels) + 3 * looked * (1 - labels / own)  # in the last block
     first = 2 * (d * d + 2 * d * kv) * line  # nothing below the queries, keys and values of the first trained block wants a gradient
-    epoch = LAST * whole - saved - first + 4 * d * v * labels
+    epoch = last * whole - saved - first + 4 * d * v * labels
     return float(once + epochs * epoch)

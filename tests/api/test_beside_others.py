@@ -58,6 +58,6 @@ def test_what_the_user_says_of_waiting_threads_is_left(tmp_path):
         return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
     assert hatrack.__version__
-    assert set_in() == "1000"
+    assert set_in() == "5000"
     assert set_in(GOMP_SPINCOUNT="7") == "7"
     assert set_in(OMP_WAIT_POLICY="active") == "None"

@@ -23,6 +23,7 @@ ALONE = [
     {"fused": "auto"},
     {"onednn": "auto"},
     {"fused": "auto", "onednn": "auto"},
+    {"label_only": "auto", "onednn": "auto"},
 ]
 ALL = {"prefix_cache": "auto", "packing": "auto", "label_only": "auto", "fused": "auto", "onednn": "auto"}
 PRODUCTS = ", products by oneDNN" if available() else ""
@@ -91,7 +92,15 @@ def test_loss_and_gradients_are_those_of_the_plain_path(make_project, task, fast
 def test_what_is_used_is_said(make_project):
     _, _, found = trainee_of(make_project, "classify-by-text", "it", 1, ALL)
     assert str(found).startswith(
-        "no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only, adapters fused" + PRODUCTS
+        "no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only, adapters fused"
+        + (PRODUCTS and PRODUCTS + ", loss in one pass over the head")
     )
     _, _, found = trainee_of(make_project, "classify", "other", 1, ALL)
     assert str(found).startswith("no padding, 1 of 2 blocks computed once (0 MB on disk), adapters fused" + PRODUCTS)
+
+
+def test_a_model_that_will_be_moved_to_a_gpu_keeps_its_own_products(make_project, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    trainee, _, found = trainee_of(make_project, "classify-by-text", "it", 1, ALL)
+    assert str(found) == "no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only"
+    assert not [name for name, module in trainee.named_modules() if "forward" in vars(module)]

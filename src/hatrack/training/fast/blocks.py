@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Blocks", "find_blocks"]
+__all__ = ["Blocks", "find_blocks", "forwards"]
 
 # Parts of a block that work token by token, by the names that the decoder families of transformers share. Whether
 # narrowing them is exact is tried on each base before it is used.
@@ -75,7 +75,7 @@ class Blocks:
     def given(self, states: torch.Tensor, depth: int) -> Iterator[None]:
         """The lowest ``depth`` blocks are left out; ``states`` ``[n, t, d]`` take the place of what they would compute."""
         out = (states,) if self._tuples else states
-        with _forwards({block: lambda *args, **kwargs: out for block in self._stack[:depth]}):
+        with forwards({block: lambda *args, **kwargs: out for block in self._stack[:depth]}):
             yield
 
     @contextlib.contextmanager
@@ -87,7 +87,7 @@ class Blocks:
             taken.append(_hidden(args, kwargs))
             raise _Taken
 
-        with contextlib.suppress(_Taken), _forwards({self._stack[depth]: take}):
+        with contextlib.suppress(_Taken), forwards({self._stack[depth]: take}):
             yield taken
 
     @contextlib.contextmanager
@@ -95,7 +95,7 @@ class Blocks:
         """The last block computes queries and feed-forward at ``positions`` of a line only; elsewhere its output is void."""
         inner = dict(self._stack[-1].named_modules())
         parts = [inner[name] for name in _TOKEN_WISE if name in inner]
-        with _forwards({part: _at(part.forward, positions) for part in parts}):
+        with forwards({part: _at(part.forward, positions) for part in parts}):
             yield
 
 
@@ -112,7 +112,8 @@ def _at(forward: Callable[..., torch.Tensor], positions: torch.Tensor) -> Callab
 
 
 @contextlib.contextmanager
-def _forwards(replaced: dict[nn.Module, Callable[..., Any]]) -> Iterator[None]:
+def forwards(replaced: dict[nn.Module, Callable[..., Any]]) -> Iterator[None]:
+    """Let these modules compute something else."""
     before = {module: vars(module).get("forward") for module in replaced}  # where a library has put one there itself
     for module, forward in replaced.items():
         module.forward = forward

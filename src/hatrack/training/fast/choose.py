@@ -83,8 +83,9 @@ def accelerate(
     fast = FastForward(base, adapted, find_blocks(base))
     trial = _Trial(trainee, fast, _unequal(items), collate)
     with trial:
-        onednn = settings.onednn != "off" and _take_products(adapted, trial, found)
-        fused = settings.fused != "off" and _fuse(fast, adapted, trial, found, by_onednn if onednn else nn.functional.linear)
+        stays = not torch.cuda.is_available()  # else the model is moved when training begins, and what is held beside it is not
+        onednn = stays and settings.onednn != "off" and _take_products(adapted, trial, found)
+        fused = stays and settings.fused != "off" and _fuse(fast, adapted, trial, found, by_onednn if onednn else nn.functional.linear)
         if settings.packing != "off":
             fast.packing = True
             fast.packing = trial.exact()
@@ -99,10 +100,13 @@ def accelerate(
             fast.narrowing = trial.exact()
             if fast.narrowing:
                 found.used.append("last block at labels only")
+        in_parts = settings.label_only != "off" and onednn and _lose_in_parts(fast, trial)
     if fused:
         found.used.append("adapters fused")
     if onednn:
         found.used.append("products by oneDNN")
+    if in_parts:
+        found.used.append("loss in one pass over the head")
     return found
 
 
@@ -127,6 +131,15 @@ def _fuse(fast: FastForward, adapted: nn.Module, trial: _Trial, found: Found, pr
         found.left.append("fused off: not exact for this model")
         return False
     return True
+
+
+def _lose_in_parts(fast: FastForward, trial: _Trial) -> bool:
+    if trial.trainee.vocabulary_head() is None:
+        return False
+    fast.loss_in_parts = by_onednn
+    if not trial.exact():
+        fast.loss_in_parts = None
+    return fast.loss_in_parts is not None
 
 
 def _cache(

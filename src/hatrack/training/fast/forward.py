@@ -14,6 +14,7 @@ from hatrack.training.fast.attention import packed_attention
 from hatrack.training.fast.blocks import Blocks
 from hatrack.training.fast.hidden import HiddenStates
 from hatrack.training.fast.layout import Layout, pack, shared_length
+from hatrack.training.fast.products import Product
 
 __all__ = ["FastForward"]
 
@@ -37,6 +38,7 @@ class FastForward:
         self.packing = False
         self.always = False  # pack even where it saves nothing: a trial must see what it tries
         self.narrowing = False
+        self.loss_in_parts: Product | None = None  # what multiplies with the parts of the output head
         self.states: HiddenStates | None = None
 
     def layout(self, ids: torch.Tensor, mask: torch.Tensor, wanted: torch.Tensor | None = None) -> Layout | None:

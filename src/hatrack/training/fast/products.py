@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Product", "available", "by_onednn", "take_products"]
+__all__ = ["MULTIPLE", "Product", "available", "by_onednn", "take_products"]
 
 _PART = 6 * 2**20  # numbers of a weight that are multiplied at once: 24 MB, which a cache of the third level holds
-_FEW, _MULTIPLE = 128, 8  # fewer rows are filled up to a multiple
+_FEW, MULTIPLE = 128, 8  # fewer rows are filled up to a multiple
 
 Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
@@ -36,8 +36,8 @@ def by_onednn(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None =
     longer, are filled up with zeros to a multiple.
     """
     rows = len(x)
-    if rows < _FEW and rows % _MULTIPLE:
-        return by_onednn(nn.functional.pad(x, (0, 0, 0, -rows % _MULTIPLE)), weight, bias)[:rows]
+    if rows < _FEW and rows % MULTIPLE:
+        return by_onednn(nn.functional.pad(x, (0, 0, 0, -rows % MULTIPLE)), weight, bias)[:rows]
     if weight.numel() <= _PART:
         return _product(x, weight, bias)
     d_out, d_in = weight.shape

@@ -65,6 +65,10 @@ class Trainee(nn.Module):
         """Sum, not mean, of the loss over all labels in the batch; the loop divides (F13)."""
         raise NotImplementedError  # abstract; torch modules cannot be Protocols
 
+    def vocabulary_head(self) -> nn.Linear | None:
+        """The frozen output head, where ``loss_sum`` is the cross-entropy of its outputs and can do it in parts."""
+        return None
+
     def begin(self, items: Sequence[Item]) -> list[Item]:
         """The rows with what is computed of them once, before the first step; most tasks need nothing."""
         return list(items)

@@ -14,6 +14,8 @@ from hatrack.data.tokens import render_examples
 from hatrack.models.encoder import pad_right
 from hatrack.models.loading import BaseModelFiles, Kind
 from hatrack.models.render import ChatRenderer, Rendered
+from hatrack.training.fast.blocks import forwards
+from hatrack.training.fast.label_loss import label_loss
 from hatrack.training.objectives.base import IGNORED, Item, Trainee
 
 __all__ = ["CausalTrainee", "ClassifyByText", "Instruct"]
@@ -66,15 +68,28 @@ class CausalTrainee(Trainee):
 
     def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """``input_ids``, ``attention_mask`` and ``labels`` are ``[n, t]``; labels are not shifted."""
-        logits, labels, _ = self.label_logits(batch)
-        loss: torch.Tensor = nn.functional.cross_entropy(logits, labels, reduction="sum")
-        return loss
+        product = self.fast.loss_in_parts if self.fast is not None else None
+        head = self.vocabulary_head() if product is not None else None
+        if product is None or head is None:
+            logits, labels, _ = self.label_logits(batch)
+            loss: torch.Tensor = nn.functional.cross_entropy(logits, labels, reduction="sum")
+            return loss
+        targets, wanted = _targets(batch)
+        with forwards({head: lambda hidden: hidden}):  # the model's own code still selects and shapes
+            hidden = self._logits(batch["input_ids"], batch["attention_mask"], wanted)
+        if hidden.dtype != torch.float32:  # mixed precision
+            return nn.functional.cross_entropy(head(hidden).float(), targets[wanted], reduction="sum")
+        return label_loss(hidden, head.weight, targets[wanted], product)
+
+    def vocabulary_head(self) -> nn.Linear | None:
+        """None too where the architecture does more behind it than multiply."""
+        head = self._base[0].get_output_embeddings()
+        plain = type(head) is nn.Linear and head.bias is None and head.weight.dtype == torch.float32 and not head.weight.requires_grad
+        return head if plain and self.label_only else None
 
     def label_logits(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Wherever a label follows: logits ``[labels, v]`` in float32, the label, and the row it stands in (both ``[labels]``)."""
-        targets = batch["labels"].roll(-1, 1)  # what stands at a position is predicted there
-        targets[:, -1] = IGNORED
-        wanted = targets != IGNORED
+        targets, wanted = _targets(batch)
         logits = self._logits(batch["input_ids"], batch["attention_mask"], wanted)
         return logits.float(), targets[wanted], wanted.nonzero()[:, 0]
 
@@ -119,6 +134,13 @@ class CausalTrainee(Trainee):
             louder.remove()
         self.adapted.train(training)
         return short.shape == plain.shape and bool(torch.allclose(short, plain, rtol=1e-5, atol=1e-5))
+
+
+def _targets(batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What is predicted at each position, and where that is a label: both ``[n, t]``."""
+    targets = batch["labels"].roll(-1, 1)  # what stands at a position is predicted there
+    targets[:, -1] = IGNORED
+    return targets, targets != IGNORED
 
 
 def _item(row: int, rendered: Rendered) -> Item:

@@ -118,6 +118,9 @@ class PreferTrainee(CausalTrainee):
         by_pair = found.view(len(pairs), -1).tolist()
         return [replace(pair, reference=tuple(values)) for pair, values in zip(pairs, by_pair, strict=True)]
 
+    def vocabulary_head(self) -> None:
+        """Preferences compare probabilities of whole answers."""
+
     def loss_sum(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Texts of ``n`` pairs lie one kind after the other: ``input_ids``, ``attention_mask``, ``targets`` ``[k n, t]``.
 
