@@ -13,10 +13,9 @@ __all__ = ["Assistant", "__version__"]
 __version__ = "0.1.0"
 
 # Read by GNU's OpenMP when it is loaded, with torch: how long a thread that waits keeps its core. By default that is milliseconds, and
-# where another process computes too, an answer of a tenth of a second took half a minute. With 1,000 turns, threads fall asleep between
-# the products of a training step, which then takes 5 % longer than with 5,000, a tenth of a millisecond.
+# where another process computes too, an answer of a tenth of a second took half a minute. (Training waits longer: hatrack.core.threads.)
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # Read by oneDNN, and by torch's layer above it, at the first product: how many compiled products each of them keeps. One is for one
 # number of rows and has memory of its own. By default a thousand are kept, and training without padding, where hardly two batches

@@ -55,9 +55,20 @@ def test_what_the_user_says_of_waiting_threads_is_left(tmp_path):
     def set_in(**given: str) -> str:
         environment = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} | given
         code = "import hatrack, os; print(os.environ.get('GOMP_SPINCOUNT'))"
-        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout.strip()
+        return last_line(code, environment)
+
+    def of_command(command: str, **given: str) -> str:
+        environment = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} | given
+        lines = ["import atexit, os", "atexit.register(lambda: print(os.environ.get('GOMP_SPINCOUNT')))"]
+        return last_line("\n".join([*lines, "from hatrack.cli.main import main", f"main([{command!r}, '--help'])"]), environment)
+
+    def last_line(code: str, environment: dict[str, str]) -> str:
+        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout.split()[-1]
 
     assert hatrack.__version__
-    assert set_in() == "5000"
+    assert set_in() == "1000"
     assert set_in(GOMP_SPINCOUNT="7") == "7"
     assert set_in(OMP_WAIT_POLICY="active") == "None"
+    assert [of_command(command) for command in ("serve", "train")] == ["1000", "5000"]  # training waits for its next loop
+    assert of_command("train", GOMP_SPINCOUNT="7") == "7"
+    assert of_command("train", OMP_WAIT_POLICY="active") == "None"

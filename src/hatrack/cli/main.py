@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatrack.core.errors import HatrackError, ProcessLost, TrainingError
 from hatrack.core.names import closest
+from hatrack.core.threads import wait_for_the_next_loop
 from hatrack.core.world import World, world
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ COMMANDS = {
 }
 
 TOGETHER = ("train",)  # what several processes can do together
+
+_TRAINING = ("train", "adapt", "compare", "quickstart")
 
 _HEAD = """Usage: hatrack COMMAND [ARGUMENTS]
 
@@ -151,6 +154,8 @@ def _dispatch(given: list[str]) -> None:
                 allowed=", ".join(f"hatrack {name}" for name in TOGETHER),
                 fix=f"run `hatrack {first}` without a launcher, after training",
             )
+        if first in _TRAINING:
+            wait_for_the_next_loop()
         program(first)(args=given[1:], prog_name=f"hatrack {first}")
     else:
         near = closest(first, COMMANDS, 1)
