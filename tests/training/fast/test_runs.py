@@ -12,7 +12,14 @@ from hatrack.training.progress import LiveBar
 from tiny_training import open_pieces, silent, train, train_and_register
 
 OFF = {"prefix_cache": "off", "packing": "off", "label_only": "off", "fused": "off", "onednn": "off"}
-ALONE = [{"prefix_cache": "auto"}, {"packing": "auto"}, {"packing": "auto", "label_only": "auto"}, {"fused": "auto"}, {"onednn": "auto"}]
+ALONE = [
+    {"prefix_cache": "auto"},
+    {"packing": "auto"},
+    {"packing": "auto", "label_only": "auto"},
+    {"fused": "auto"},
+    {"onednn": "auto"},
+    {"label_only": "auto", "onednn": "auto"},
+]
 # 6 steps an epoch, a checkpoint after every third
 RUN = {"epochs": 2, "batch_size": 8, "evals_per_epoch": 2, "patience": 9, "base_dropout": "off", "max_length": 128}
 ROWS = label_rows(60, ("red", "green as the river and the tree", "blue"))
