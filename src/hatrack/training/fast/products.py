@@ -15,7 +15,6 @@ from torch import nn
 
 __all__ = ["MULTIPLE", "Product", "available", "by_onednn", "take_products"]
 
-_PART = 6 * 2**20  # numbers of a weight that are multiplied at once: 24 MB, which a cache of the third level holds
 _FEW, MULTIPLE = 128, 8  # fewer rows are filled up to a multiple
 
 Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
@@ -30,32 +29,12 @@ def available() -> bool:
 def by_onednn(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """``x Wᵀ + bias`` for ``x`` ``[rows, d_in]``; ``weight`` ``[d_out, d_in]`` may be the transpose of what is held.
 
-    oneDNN copies a weight into the order that its kernels read. Of an output head that is over 100 MB for a handful of
-    rows, fetched anew from the system at each product: such a weight is taken part by part, and the copy of a part stays in
-    the cache. And it compiles a product for each number of rows, which costs a millisecond: few rows, whose product takes no
-    longer, are filled up with zeros to a multiple.
+    oneDNN compiles a product for each number of rows, which costs a millisecond: few rows, whose product takes no longer, are
+    filled up with zeros to a multiple.
     """
     rows = len(x)
     if rows < _FEW and rows % MULTIPLE:
         return by_onednn(nn.functional.pad(x, (0, 0, 0, -rows % MULTIPLE)), weight, bias)[:rows]
-    if weight.numel() <= _PART:
-        return _product(x, weight, bias)
-    d_out, d_in = weight.shape
-    if d_out >= d_in:
-        out, each = x.new_empty(rows, d_out), _PART // d_in
-        biases = [None] * -(-d_out // each) if bias is None else torch.split(bias, each)
-        for place, part, some in zip(torch.split(out, each, 1), torch.split(weight, each), biases, strict=True):
-            place.copy_(_product(x, part, some))
-        return out
-    each = _PART // d_out
-    first, *others = zip(torch.split(x, each, 1), torch.split(weight, each, 1), strict=True)
-    out = _product(first[0].contiguous(), first[1], bias)
-    for columns, part in others:
-        out += _product(columns.contiguous(), part, None)
-    return out
-
-
-def _product(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return out
 
