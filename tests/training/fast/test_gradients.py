@@ -92,7 +92,7 @@ def test_loss_and_gradients_are_those_of_the_plain_path(make_project, task, fast
 def test_what_is_used_is_said(make_project):
     _, _, found = trainee_of(make_project, "classify-by-text", "it", 1, ALL)
     assert str(found).startswith(
-        "no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only, adapters fused"
+        "no padding, 2 of 3 blocks computed once (0 MB on disk), last block at labels only, adapters fused, blocks fused"
         + (PRODUCTS and PRODUCTS + ", loss in one pass over the head")
     )
     _, _, found = trainee_of(make_project, "classify", "other", 1, ALL)

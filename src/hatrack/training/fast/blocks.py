@@ -43,6 +43,11 @@ class Blocks:
         """The block next to the output."""
         return self._stack[-1]
 
+    @property
+    def below_last(self) -> list[nn.Module]:
+        """All but the block next to the output."""
+        return self._stack[:-1]
+
     def frozen(self, run: Callable[[], Any]) -> int:
         """How many blocks at the bottom see and compute nothing that is trained.
 

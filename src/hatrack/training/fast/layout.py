@@ -12,6 +12,7 @@ else in a transformer works token by token.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -30,6 +31,7 @@ class Layout:
         longest: own tokens of the longest row.
         lengths: own tokens of each row.
         slots: where each own token stands in ``rows x longest``, flattened: ``[total - shared]``.
+        notes: what is worked out once for all blocks.
     """
 
     ids: torch.Tensor
@@ -39,7 +41,7 @@ class Layout:
     longest: int
     lengths: list[int]
     slots: torch.Tensor
-    _masks: dict[tuple[bool, int | None], torch.Tensor | None] = field(default_factory=dict)
+    notes: dict[Any, Any] = field(default_factory=dict)
 
     def grid(self, line: torch.Tensor) -> torch.Tensor:
         """Own tokens as rows, zero where a row is over: ``[total - shared, d]`` to ``[rows, longest, d]``."""
@@ -59,9 +61,10 @@ class Layout:
         None where plain causal attention says the same.
         """
         key = (causal, window)
-        if key not in self._masks:
-            self._masks[key] = self._make_mask(causal, window, dtype)
-        return self._masks[key]
+        if key not in self.notes:
+            self.notes[key] = self._make_mask(causal, window, dtype)
+        made: torch.Tensor | None = self.notes[key]
+        return made
 
     def _make_mask(self, causal: bool, window: int | None, dtype: torch.dtype) -> torch.Tensor | None:
         width = self.shared + self.longest
