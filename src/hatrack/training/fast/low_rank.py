@@ -74,6 +74,8 @@ def fuse_low_rank(
         product: what computes ``x Wᵀ + bias``.
     """
     layers = dict(plain_layers(adapted))
+    if not any(layers.values()):
+        return None
     single = {layer for module in alone for layer in module.modules()}
     fused = []
     for group in _same_input(layers, run):
