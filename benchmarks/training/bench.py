@@ -12,7 +12,8 @@ asked the same questions afterwards: the log-probability of each label, on 300 t
                                                       b_utilisation  the same of B
 
 A's seconds are those of ``Trainer.train()``. B's and C's also hold their dry run, their trials of exactness, the pass
-through the frozen blocks, and a validation after every epoch, which A does not make.
+through the frozen blocks, and a validation after every epoch, which A does not make. C, which is short, is run three times,
+and the median counts; sgemm is measured before and after each run, and the better of both is what that run is held against.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -37,6 +39,7 @@ from hatrack.models.render import ChatRenderer
 BASE = "bundled/smollm2-135m-instruct"
 SYSTEM = "Name the intent of this message to a bank."
 SEED, ROWS, VALIDATION, TEST, EPOCHS, BATCH, RANK, RATE = 13, 1000, 24, 300, 3, 8, 16, 1e-3
+RUNS = 3  # of C
 LAST = 10  # blocks that C adapts
 ALL = ("q", "k", "v", "o", "gate", "up", "down")
 
@@ -47,27 +50,41 @@ def run(data: Path, work: Path, rows: int = ROWS, test_rows: int = TEST, epochs:
     files = open_base(BASE)
     parts = load(data, rows, test_rows)
     train, test = parts["train"], parts["test"]
-    peak = sgemm()
     claims: dict[str, float] = {}
     adapters = {"a": work / "a"}
     if not (adapters["a"] / "seconds").is_file():
         stock(files, train, adapters["a"], epochs)
     claims["a_seconds"] = float((adapters["a"] / "seconds").read_text())
-    for name, options in (("b", {"target_modules": ["q_proj", "v_proj"]}), ("c", {"last_layers": LAST})):
-        figures, adapters[name] = ours(name, options, parts, work, epochs)
-        claims |= {f"{name}_{key}": figures[key] for key in ("seconds", "expected_seconds", "expected_rss_mb", "peak_rss_mb")}
-        say(f"{name}: {json.dumps(figures)}")
+    blocks = files.config["num_hidden_layers"]
+    needed = {"b": operations(files, train, epochs, blocks, ("q", "v")), "c": operations(files, train, epochs, LAST, ALL)}
+    choices: tuple[tuple[str, dict[str, Any], int], ...] = (
+        ("b", {"target_modules": ["q_proj", "v_proj"]}, 1),
+        ("c", {"last_layers": LAST}, RUNS),
+    )
+    rates = {}
+    for name, options, times in choices:
+        seconds, rates[name], peaks = [], [], []
+        for _ in range(times):
+            peak = sgemm()
+            figures, adapters[name] = ours(name, options, parts, work, epochs)
+            peaks.append(max(peak, sgemm()))
+            seconds.append(figures["seconds"])
+            rates[name].append(needed[name] / figures["seconds"] / peaks[-1])
+            say(f"{name}: {json.dumps(figures)}; utilisation {rates[name][-1]:.3f} of {peaks[-1] / 1e9:.0f} GFLOP/s")
+        claims |= {f"{name}_{key}": figures[key] for key in ("expected_seconds", "expected_rss_mb", "peak_rss_mb")}
+        claims[f"{name}_seconds"] = median(seconds)
+        if times > 1:
+            claims |= {f"{name}_fastest": min(seconds), f"{name}_slowest": max(seconds)}
     for name, folder in adapters.items():
         claims[f"{name}_accuracy"] = accuracy(files, folder, test, sorted({row["label"] for row in train}))
         say(f"{name}: accuracy {claims[f'{name}_accuracy']:.3f}")
-    peak = max(peak, sgemm())
     claims |= {
         "fast_ratio": claims["a_seconds"] / claims["c_seconds"],
         "exact_ratio": claims["a_seconds"] / claims["b_seconds"],
         "accuracy_gap": claims["a_accuracy"] - claims["c_accuracy"],
-        "utilisation": operations(files, train, epochs, LAST, ALL) / claims["c_seconds"] / peak,
-        "b_utilisation": operations(files, train, epochs, files.config["num_hidden_layers"], ("q", "v")) / claims["b_seconds"] / peak,
-        "sgemm_gflops": peak / 1e9,
+        "utilisation": median(rates["c"]),
+        "b_utilisation": median(rates["b"]),
+        "sgemm_gflops": median(peaks) / 1e9,
     }
     return {key: round(value, 4) for key, value in claims.items()}
 

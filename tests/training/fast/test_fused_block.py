@@ -93,6 +93,15 @@ def test_without_a_beginning_that_rows_share(tmp_path):
     same(trainee, items)
 
 
+def test_rows_of_one_length_that_share_nothing_are_packed_all_the_same(tmp_path):
+    trainee, items = lora("Llama", EVERY)
+    speed_up(trainee, items, tmp_path)
+    equal = [Item(row, tuple(range(20 + row, 30 + row)), tuple([IGNORED] * 7 + [40, 41, 42])) for row in range(9)]
+    batch = batch_of(trainee, equal)
+    assert trainee.fast.layout(batch["input_ids"], batch["attention_mask"]) is not None
+    same(trainee, equal)
+
+
 def test_only_the_last_blocks_adapted_and_the_others_computed_once(tmp_path):
     trainee, items = lora("Qwen2", EVERY, layers_to_transform=[2, 3])
     found = speed_up(trainee, items, tmp_path)

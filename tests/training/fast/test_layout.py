@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hatrack.models.encoder import pad_right
+from hatrack.training.fast import small_attention
 from hatrack.training.fast.attention import packed_attention
 from hatrack.training.fast.layout import pack, shared_length
 from hatrack.training.objectives.causal import Instruct
@@ -37,6 +38,27 @@ def test_grid_and_line_are_each_others_way_back():
     assert grid.shape == (3, 4, 3)
     assert torch.equal(layout.line(grid), line)
     assert not grid[1, 1:].any()
+
+
+def test_a_line_is_filled_up_with_tokens_of_no_row():
+    layout = pack(*pad_right(ROWS, 0), shared=2, multiple=8)
+    assert layout.ids.tolist() == [5, 6, 7, 8, 9, 7, 1, 2, 3, *[0] * 7]
+    assert layout.spare == 7
+    line = torch.randn(14, 3)
+    assert torch.equal(layout.grid(line), pack(*pad_right(ROWS, 0), shared=2).grid(line[:7]))
+    assert torch.equal(layout.line(layout.grid(line)), torch.cat([line[:7], torch.zeros(7, 3)]))
+    assert pack(*pad_right(ROWS, 0), shared=2, multiple=9).spare == 0
+
+
+@pytest.mark.parametrize("scores", [2**21, 0], ids=["scores held", "long rows"])
+def test_no_row_sees_what_fills_the_line_up(scores, monkeypatch):
+    monkeypatch.setattr(small_attention, "_SCORES", scores)
+    trainee, _ = causal("Llama")
+    filled = pack(*pad_right(ROWS, 0), 2, 16)
+    plain = hidden(trainee.adapted, pack(*pad_right(ROWS, 0), 2))
+    assert torch.allclose(hidden(trainee.adapted, filled), plain, atol=1e-6)
+    filled.ids[-filled.spare :] = 77
+    assert torch.allclose(hidden(trainee.adapted, filled), plain, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from hatrack.training.fast.forward import FastForward
 from hatrack.training.fast.fused_block import fuse_blocks
 from hatrack.training.fast.hidden import CODE, Rows, build_states, make_room, open_states
 from hatrack.training.fast.low_rank import fuse_low_rank
-from hatrack.training.fast.products import Product, by_onednn, take_products
+from hatrack.training.fast.products import MULTIPLE, Product, by_onednn, take_products
 from hatrack.training.fast.trial import REFUSALS, Trial
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 
@@ -168,8 +168,17 @@ def _prove(run: _Run, steps: Sequence[Callable[[_Run], _On | None]]) -> None:
 
 
 def _take_products(run: _Run) -> _On | None:
-    undo = take_products(run.adapted) if run.stays and run.settings.onednn != "off" else None
-    return _On("onednn", "products by oneDNN", undo) if undo else None
+    fast = run.fast
+    give_back = take_products(run.adapted) if run.stays and run.settings.onednn != "off" else None
+    if give_back is None:
+        return None
+    fast.multiple = 2 * MULTIPLE  # a product for each length of a line would be compiled anew too often
+
+    def undo() -> None:
+        fast.multiple = 1
+        give_back()
+
+    return _On("onednn", "products by oneDNN", undo)
 
 
 def _pack(run: _Run) -> _On | None:
@@ -186,8 +195,17 @@ def _pack(run: _Run) -> _On | None:
 def _fuse_blocks(run: _Run) -> _On | None:
     if not run.stays or run.settings.fused == "off" or not run.fast.packing or run.fast.blocks is None:
         return None
-    undo = fuse_blocks(run.adapted, run.fast.blocks.below_last, run.trial.loss_in_training, run.product)
-    return _On("blocks", "blocks fused", undo, say=False) if undo else None
+    fast = run.fast
+    unfuse = fuse_blocks(run.adapted, run.fast.blocks.below_last, run.trial.loss_in_training, run.product)
+    if unfuse is None:
+        return None
+    fast.by_line = True
+
+    def undo() -> None:
+        fast.by_line = False
+        unfuse()
+
+    return _On("blocks", "blocks fused", undo, say=False)
 
 
 def _fuse(run: _Run) -> _On | None:

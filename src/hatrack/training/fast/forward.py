@@ -38,6 +38,8 @@ class FastForward:
         self.packing = False
         self.always = False  # pack even where it saves nothing: a trial must see what it tries
         self.narrowing = False
+        self.by_line = False  # blocks are made for lines: a batch without padding is packed too
+        self.multiple = 1  # lines are filled up to
         self.loss_in_parts: Product | None = None  # what multiplies with the parts of the output head
         self.states: HiddenStates | None = None
 
@@ -54,8 +56,8 @@ class FastForward:
         shared = 0
         if wanted is not None:
             shared = shared_length(ids, mask, wanted)
-        layout = pack(ids, mask, shared)
-        worth = self.always or self.states is not None or len(layout.ids) < _WORTH * ids.numel()
+        layout = pack(ids, mask, shared, self.multiple)
+        worth = self.always or self.by_line or self.states is not None or len(layout.ids) < _WORTH * ids.numel()
         return layout if worth else None
 
     def at(self, layout: Layout, wanted: torch.Tensor) -> torch.Tensor:
@@ -93,7 +95,7 @@ class FastForward:
     @torch.no_grad()
     def below(self, ids: torch.Tensor, mask: torch.Tensor, shared: int, depth: int) -> tuple[torch.Tensor, torch.Tensor]:
         """States that block ``depth`` is given: the shared tokens' ``[shared, d]`` and the own tokens' ``[own, d]``."""
-        layout = pack(ids, mask, shared) if self.packing else None
+        layout = pack(ids, mask, shared, self.multiple) if self.packing else None
         with self._blocks.captured(depth) as taken:
             if layout is not None:
                 with packed_attention(self._base):
@@ -101,7 +103,7 @@ class FastForward:
             else:
                 self._adapted(input_ids=ids, attention_mask=mask)
         if layout is not None:
-            return taken[0][0, :shared], taken[0][0, shared:]
+            return taken[0][0, :shared], taken[0][0, shared : len(layout.ids) - layout.spare]
         return taken[0][0, :shared], taken[0][:, shared:][mask[:, shared:].bool()]
 
     @property

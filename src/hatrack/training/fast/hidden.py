@@ -70,6 +70,7 @@ class HiddenStates:
         ends = list(accumulate(layout.lengths))
         rows = [common + own[end - length : end] for end, length in zip(ends, layout.lengths, strict=True)]
         parts = [self._span(rows[0], 0, layout.shared), *(self._span(row, layout.shared, len(row)) for row in rows)]
+        parts.append(np.zeros((layout.spare, self._array.shape[1]), np.float32))
         return torch.from_numpy(np.concatenate(parts)).to(layout.ids.device)[None]
 
     def grid(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

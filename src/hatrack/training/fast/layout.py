@@ -24,13 +24,14 @@ class Layout:
     """A packed batch.
 
     Attributes:
-        ids: tokens of the line ``[total]``: the shared ones, then those of each row.
+        ids: tokens of the line ``[total]``: the shared ones, then those of each row, then some of no row.
         positions: position of each within its row ``[total]``; it restarts with every row (F14).
         shared: how many tokens at the front belong to all rows.
         rows: how many rows.
         longest: own tokens of the longest row.
         lengths: own tokens of each row.
-        slots: where each own token stands in ``rows x longest``, flattened: ``[total - shared]``.
+        slots: where each own token stands in ``rows x longest``, flattened: ``[total - shared - spare]``.
+        spare: how many tokens at the end belong to no row.
         notes: what is worked out once for all blocks.
     """
 
@@ -41,11 +42,13 @@ class Layout:
     longest: int
     lengths: list[int]
     slots: torch.Tensor
+    spare: int = 0
     notes: dict[Any, Any] = field(default_factory=dict)
 
     def grid(self, line: torch.Tensor) -> torch.Tensor:
         """Own tokens as rows, zero where a row is over: ``[total - shared, d]`` to ``[rows, longest, d]``."""
-        if len(self.slots) == self.rows * self.longest:
+        line = line[: len(self.slots)]
+        if len(line) == self.rows * self.longest:
             return line.view(self.rows, self.longest, -1)
         empty = line.new_zeros(self.rows * self.longest, line.shape[1])
         return empty.index_copy(0, self.slots, line).view(self.rows, self.longest, -1)
@@ -53,7 +56,8 @@ class Layout:
     def line(self, grid: torch.Tensor) -> torch.Tensor:
         """The way back: ``[rows, longest, d]`` to ``[total - shared, d]``."""
         flat = grid.reshape(self.rows * self.longest, -1)
-        return flat if len(self.slots) == len(flat) else flat.index_select(0, self.slots)
+        own = flat if len(self.slots) == len(flat) else flat.index_select(0, self.slots)
+        return torch.nn.functional.pad(own, (0, 0, 0, self.spare)) if self.spare else own
 
     def mask(self, causal: bool, window: int | None, dtype: torch.dtype) -> torch.Tensor | None:
         """What an own token may not look at, as numbers to add: ``[rows or 1, 1, longest or 1, shared + longest]``.
@@ -89,18 +93,24 @@ def shared_length(ids: torch.Tensor, mask: torch.Tensor, wanted: torch.Tensor) -
     return min(length, int(mask.sum(1).min()) - 1)
 
 
-def pack(ids: torch.Tensor, mask: torch.Tensor, shared: int = 0) -> Layout:
-    """A layout for right-padded rows: ``ids`` and ``mask`` are ``[n, t]``; the first ``shared`` columns are equal."""
+def pack(ids: torch.Tensor, mask: torch.Tensor, shared: int = 0, multiple: int = 1) -> Layout:
+    """A layout for right-padded rows: ``ids`` and ``mask`` are ``[n, t]``; the first ``shared`` columns are equal.
+
+    Tokens of no row fill the line up to a ``multiple``; nothing sees them.
+    """
     own = mask[:, shared:].bool()
     rows, longest = own.shape
     slots = own.flatten().nonzero().squeeze(1)
     columns = torch.arange(shared, shared + longest, device=ids.device).expand(rows, -1).flatten()
+    spare = -(shared + len(slots)) % multiple
+    nobody = ids.new_zeros(spare)
     return Layout(
-        ids=torch.cat([ids[0, :shared], ids[:, shared:].flatten()[slots]]),
-        positions=torch.cat([torch.arange(shared, device=ids.device), columns[slots]]),
+        ids=torch.cat([ids[0, :shared], ids[:, shared:].flatten()[slots], nobody]),
+        positions=torch.cat([torch.arange(shared, device=ids.device), columns[slots], nobody]),
         shared=shared,
         rows=rows,
         longest=longest,
         lengths=own.sum(1).tolist(),
         slots=slots,
+        spare=spare,
     )

@@ -76,7 +76,7 @@ class SmallAttention:
 
         The second result is what ``backward`` wants.
         """
-        out = torch.empty_like(q)
+        out = self._room(q)
         kept: list[tuple[torch.Tensor, ...]] = []
         for part in self._parts:
             queries = q.index_select(0, part.queries).view(part.groups, part.q, -1)
@@ -90,7 +90,7 @@ class SmallAttention:
     def backward(self, of_out: torch.Tensor, kept: list[tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The gradients of ``q``, ``k`` and ``v``."""
         heads, key_heads = self._heads
-        of_q = torch.empty_like(of_out)
+        of_q = self._room(of_out)
         of_k, of_v = (of_out.new_zeros(len(of_out) // heads * key_heads, of_out.shape[1]) for _ in "kv")
         for part, (queries, keys, values, shares) in zip(self._parts, kept, strict=True):
             of_found = of_out.index_select(0, part.queries)
@@ -103,6 +103,12 @@ class SmallAttention:
             of_k.index_add_(0, part.keys, torch.bmm(of_scores.transpose(1, 2), queries).flatten(0, 1))
             torch.index_select(torch.bmm(of_scores, keys).flatten(0, 1), 0, part.back, out=of_q[self._asked(part)])
         return of_q, of_k, of_v
+
+    def _room(self, like: torch.Tensor) -> torch.Tensor:
+        """For what belongs to each query; zero where a token is of no row."""
+        room = torch.empty_like(like)
+        room[self._parts[-1].line.stop * self._heads[0] :] = 0.0
+        return room
 
     def _asked(self, part: _Part) -> slice:
         return slice(part.line.start * self._heads[0], part.line.stop * self._heads[0])
