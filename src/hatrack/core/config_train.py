@@ -19,7 +19,9 @@ class FastSettings(Strict):
     prefix_cache: Switch = Field("auto", description="Compute the blocks below the adapted ones once for each row, and keep the results.")
     label_only: Literal["auto", "off"] = Field("auto", description="Compute the output head, and most of the last block, at labels only.")
     packing: Switch = Field("auto", description="Run rows without padding, and what all rows begin with once for each batch.")
-    fused: Literal["auto", "off"] = Field("auto", description="Compute a linear layer and its plain LoRA as one operation.")
+    fused: Literal["auto", "off"] = Field(
+        "auto", description="Compute a linear layer and its plain LoRA, and whole blocks of the Llama family, as one operation."
+    )
     onednn: Literal["auto", "off"] = Field("auto", description="Multiply with frozen weights by oneDNN, not by MKL, on a CPU.")
     cache_gb: float = Field(10, gt=0, description="Most disk for all results that prefix_cache keeps in the project, in gigabytes.")
 

@@ -200,7 +200,7 @@ def _ways(run: Callable[[], Any]) -> dict[nn.Module | None, dict[str, Any]]:
     seen: dict[nn.Module | None, dict[str, Any]] = {}
 
     def watch(module: nn.Module, query: Any, key: Any, value: Any, mask: Any, *, layout: Any = None, **way: Any) -> Any:
-        seen[module] = way
+        seen[module] = {key: setting for key, setting in way.items() if not isinstance(setting, torch.Tensor)}  # those are of this batch
         return rows_attention(module, query, key, value, mask, layout=layout, **way)
 
     with watched(watch), torch.no_grad():
