@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
 __all__ = ["Found", "accelerate"]
 
 Advance = Callable[[int, int], None]
-NOT_EXACT = "not exact for this model"
+_NOT_EXACT = "not exact for this model"
 _ORDER = ("packing", "prefix_cache", "label_only", "fused", "blocks", "onednn", "head")  # in which they are told
 
 
@@ -164,7 +165,7 @@ def _prove(run: _Run, steps: Sequence[Callable[[_Run], _On | None]]) -> None:
         else:
             on.undo()
             on.drop()
-            _refuse(on.name, on.wish, NOT_EXACT, run.found, say=on.say)
+            _refuse(on.name, on.wish, _NOT_EXACT, run.found, say=on.say)
 
 
 def _take_products(run: _Run) -> _On | None:
@@ -185,11 +186,7 @@ def _pack(run: _Run) -> _On | None:
     if run.settings.packing == "off":
         return None
     run.fast.packing = True
-
-    def undo() -> None:
-        run.fast.packing = False
-
-    return _On("packing", "no padding", undo, wish=run.settings.packing)
+    return _On("packing", "no padding", partial(setattr, run.fast, "packing", False), wish=run.settings.packing)
 
 
 def _fuse_blocks(run: _Run) -> _On | None:
@@ -220,22 +217,14 @@ def _narrow(run: _Run) -> _On | None:
     if run.settings.label_only == "off" or not run.fast.packing or run.fast.blocks is None or run.trainee.packs != "causal":
         return None
     run.fast.narrowing = True
-
-    def undo() -> None:
-        run.fast.narrowing = False
-
-    return _On("label_only", "last block at labels only", undo, say=False)
+    return _On("label_only", "last block at labels only", partial(setattr, run.fast, "narrowing", False), say=False)
 
 
 def _lose_in_parts(run: _Run) -> _On | None:
     if run.settings.label_only == "off" or "onednn" not in run.found.words or run.trainee.vocabulary_head() is None:
         return None
     run.fast.loss_in_parts = by_onednn
-
-    def undo() -> None:
-        run.fast.loss_in_parts = None
-
-    return _On("head", "loss in one pass over the head", undo, say=False)
+    return _On("head", "loss in one pass over the head", partial(setattr, run.fast, "loss_in_parts", None), say=False)
 
 
 def _cache(run: _Run) -> _On | None:
@@ -269,12 +258,9 @@ def _cache(run: _Run) -> _On | None:
             return None
         states = build_states(folder, rows, width, depth, compute, lambda done: run.advance(done, len(rows.ids)))
     fast.states = states
-
-    def undo() -> None:
-        fast.states = None
-
     words = f"{depth} of {len(fast.blocks or ())} blocks computed once ({size / 1e6:.0f} MB on disk)"
-    return _On("prefix_cache", words, undo, lambda: shutil.rmtree(folder, ignore_errors=True), wish)
+    forget = partial(setattr, fast, "states", None)
+    return _On("prefix_cache", words, forget, partial(shutil.rmtree, folder, ignore_errors=True), wish)
 
 
 def _refuse(key: str, wish: str, why: str, found: Found, *, say: bool = True) -> None:

@@ -31,7 +31,8 @@ class _Shared:
     def output(self, number: int, x: torch.Tensor) -> torch.Tensor:
         """What layer ``number`` makes of ``x``: the first that is asked computes it for all."""
         if x is not self._given or number not in self._made:
-            outputs = _Linears.apply(self._stack, x.reshape(-1, x.shape[-1]), *self._stack.weights)  # type: ignore[no-untyped-call]
+            rows = x.reshape(-1, x.shape[-1])
+            outputs = _Linears.apply(self._stack, rows, *self._stack.weights)  # type: ignore[no-untyped-call]  # untyped in torch
             self._given, self._made = x, dict(enumerate(outputs))
         out = self._made.pop(number)
         if not self._made:
