@@ -1,9 +1,11 @@
-"""What the contributors' page shows works as it stands: a metric, a method and a store in one file each."""
+"""What the contributors' page shows works as it stands: a metric, a method and a store, in the files it names."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,11 +22,19 @@ PAGE = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 @pytest.fixture(scope="module")
 def shown():
-    """All names of all blocks."""
-    names = {}
+    """All names of all blocks; each block is a module where its first line says, so that they can import one another."""
+    names, made = {}, []
     for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
-        exec(compile(block, PAGE.name, "exec"), names)
-    return names
+        path = re.match(r"# src/(\S+)\.py", block)[1].replace("/", ".")
+        for name in (path.rpartition(".")[0], path):  # a folder that is new, and the module in it
+            if name not in sys.modules:
+                sys.modules[name] = ModuleType(name)
+                made.append(name)
+        exec(compile(block, PAGE.name, "exec"), vars(sys.modules[path]))
+        names |= vars(sys.modules[path])
+    yield names
+    for name in made:
+        del sys.modules[name]
 
 
 def members(protocol):

@@ -19,7 +19,7 @@ from hatrack.models.adapters.switch import Active, Switch
 from hatrack.models.delta.parameters import read_record, restore_parameters, write_parameters
 from hatrack.models.loading import load_module, open_base
 from hatrack.registry.store import Registry
-from hatrack.training.methods.full import Full, FullOptions
+from hatrack.training.methods.full.method import Full, FullOptions
 from projects import copy_of, write_project
 from tiny_training import train_and_register
 

@@ -15,11 +15,11 @@ from hatrack.models.causal import last_logits
 from hatrack.training.methods.adalora.method import AdaLora
 from hatrack.training.methods.adalora.options import AdaLoraOptions
 from hatrack.training.methods.base import Schedule
-from hatrack.training.methods.dora import Dora
+from hatrack.training.methods.dora.method import Dora
 from hatrack.training.methods.lora.options import LoraOptions
-from hatrack.training.methods.lora_plus import LoraPlus, LoraPlusOptions
-from hatrack.training.methods.pissa import Pissa, PissaOptions
-from hatrack.training.methods.rslora import RsLora, RsLoraOptions
+from hatrack.training.methods.lora_plus.method import LoraPlus, LoraPlusOptions
+from hatrack.training.methods.pissa.method import Pissa, PissaOptions
+from hatrack.training.methods.rslora.method import RsLora, RsLoraOptions
 from hatrack.training.proof import check_reproduced
 from tiny_training import open_pieces, run_folder
 

@@ -11,7 +11,7 @@ from conftest import make_causal, make_encoder
 from hatrack.core.errors import TargetsNotFound
 from hatrack.training.methods.lora.method import Lora
 from hatrack.training.methods.lora.options import LoraOptions
-from hatrack.training.methods.lora.targets import find_targets
+from hatrack.training.methods.targets import find_targets
 from tiny_training import open_pieces
 
 

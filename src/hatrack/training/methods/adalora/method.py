@@ -17,8 +17,8 @@ from hatrack.models.loading import Kind
 from hatrack.training.methods.adalora.optimizer import RankAllocatingAdamW
 from hatrack.training.methods.adalora.options import AdaLoraOptions
 from hatrack.training.methods.base import Coverage, Schedule, Traits
-from hatrack.training.methods.lora.targets import find_targets
 from hatrack.training.methods.peft_backed import ADAPTER, PeftMethod, plain_config, task_type
+from hatrack.training.methods.targets import find_targets
 
 __all__ = ["AdaLora"]
 

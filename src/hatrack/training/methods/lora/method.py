@@ -11,8 +11,8 @@ from torch import nn
 from hatrack.models.loading import Kind
 from hatrack.training.methods.base import Traits
 from hatrack.training.methods.lora.options import LoraOptions
-from hatrack.training.methods.lora.targets import find_targets
 from hatrack.training.methods.peft_backed import PeftMethod, task_type
+from hatrack.training.methods.targets import find_targets
 
 __all__ = ["Lora"]
 

@@ -1,0 +1,1 @@
+"""The biases alone (Ben Zaken et al. 2021)."""

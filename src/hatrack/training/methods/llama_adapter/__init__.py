@@ -1,0 +1,1 @@
+"""Gated prompts in attention (Zhang et al. 2023), through PEFT."""

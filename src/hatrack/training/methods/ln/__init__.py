@@ -1,0 +1,1 @@
+"""The norms alone (Zhao et al. 2023)."""

@@ -1,0 +1,1 @@
+"""Low-rank adaptation from principal parts (Meng et al. 2024), through PEFT."""

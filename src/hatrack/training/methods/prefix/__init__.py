@@ -1,0 +1,1 @@
+"""Keys and values of virtual tokens (Li & Liang 2021)."""

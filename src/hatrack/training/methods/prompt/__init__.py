@@ -1,0 +1,1 @@
+"""Embeddings of virtual tokens (Lester et al. 2021)."""

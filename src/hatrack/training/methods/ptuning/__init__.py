@@ -1,0 +1,1 @@
+"""Virtual tokens from a small network (Liu et al. 2021)."""

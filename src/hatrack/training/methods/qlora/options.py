@@ -1,0 +1,11 @@
+"""The keys that QLoRA adds to an adapter in ``hatrack.yaml``."""
+
+from __future__ import annotations
+
+from hatrack.training.methods.lora.options import LoraOptions
+
+__all__ = ["QloraOptions"]
+
+
+class QloraOptions(LoraOptions):
+    """As LoRA."""

@@ -1,0 +1,1 @@
+"""Vectors around shared random matrices (Kopiczko et al. 2023), through PEFT."""
