@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from hatrack.workflows.bakeoff.record import Bakeoff
@@ -28,6 +27,6 @@ def compare_tables(found: Bakeoff) -> list[Table]:
         for heading in ("approach", "", "why"):
             others.add_column(heading, no_wrap=heading == "approach")
         for one in found.skipped:
-            others.add_row(one.approach, one.kind, escape(one.reason))
+            others.add_row(one.approach, one.kind, one.reason)
         tables.append(others)
     return tables

@@ -39,9 +39,9 @@ def print_check(console: Console, report: CheckReport, tolerated: float, *, show
         others = f" of {len(report.failed)} failed" if len(failed) > show or len(failed) < len(report.failed) else ""
         console.print(f"{min(show, len(failed))}{others} items{' that the base passed' if compared else ''}; --json has all:")
         for item in failed[:show]:
-            console.print(f"  {item.group}, {item.item}: {item.reason}", style="yellow", markup=False)
+            console.print(f"  {item.group}, {item.item}: {item.reason}", style="yellow")
             if item.answer:
-                console.print(f"    {item.answer}", style="dim", markup=False)
+                console.print(f"    {item.answer}", style="dim")
 
 
 def _interval(group: CheckedGroup) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from hatrack.rag.metadata import shown_metadata
 
@@ -41,10 +41,10 @@ _EXCERPT = 400  # characters of a passage on the screen
 @contextlib.contextmanager
 def ingest_bar(console: Console) -> Iterator[Callable[[int, int, str], None]]:
     """A bar over the bytes of the files; nothing where there is no screen."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None)
-        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=escape(name[-40:]) or "done")
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name[-40:] or "done")
 
 
 def added_as_dict(collection: str, path: Path, report: IngestReport) -> dict[str, Any]:
@@ -67,11 +67,11 @@ def show_added(results: Console, notes: Console, reports: Sequence[tuple[str, Pa
         table.add_column(heading, justify="right")
     for name, path, report in reports:
         counts = (report.added, report.changed, report.unchanged, report.removed, len(report.left_out), report.chunks)
-        table.add_row(name, escape(str(path)), *(f"{count:,}" for count in counts))
+        table.add_row(name, str(path), *(f"{count:,}" for count in counts))
     results.print(table)
     for _, _, report in reports:
         for one in report.left_out[:_SHOWN]:
-            notes.print(f"left out: {one.source}: {one.reason}", style="yellow", markup=False)
+            notes.print(f"left out: {one.source}: {one.reason}", style="yellow")
         if len(report.left_out) > _SHOWN:
             notes.print(f"... and {len(report.left_out) - _SHOWN} more; --json lists them all", style="yellow")
         if report.personal:
@@ -87,7 +87,7 @@ def document_table(name: str, rows: Sequence[DocumentRow]) -> Table:
         table.add_column(heading)
     table.add_column("chunks", justify="right")
     for row in rows[:_SHOWN]:
-        table.add_row(escape(row.source), escape(row.title[:60]), escape(_said(row.metadata)), str(row.chunks))
+        table.add_row(row.source, row.title[:60], _said(row.metadata), str(row.chunks))
     if len(rows) > _SHOWN:
         table.add_row(f"... and {len(rows) - _SHOWN:,} more; --json lists them all", "", "", "")
     return table
@@ -102,8 +102,8 @@ def preview_table(document: Document, chunks: Sequence[Chunk], passages: Sequenc
     table.add_column("text")
     for number, chunk in enumerate(chunks, 1):
         tokens = len(tokenizer.encode(chunk.searched).ids) if tokenizer else -(-len(chunk.searched) // 4)
-        head = f"[dim]{escape(chunk.head)}[/dim]\n" if chunk.head else ""
-        table.add_row(str(number), str(tokens), head + escape(chunk.text))
+        head = (f"{chunk.head}\n", "dim") if chunk.head else ""
+        table.add_row(str(number), str(tokens), Text.assemble(head, chunk.text))
     return table
 
 
@@ -112,11 +112,9 @@ def show_passages(console: Console, passages: Sequence[Passage]) -> None:
     if not passages:
         console.print("nothing was found")
     for number, one in enumerate(passages, 1):
-        console.print(
-            f"[bold]{number}[/bold]  [bold]{escape(one.source)}[/bold]  {escape(one.title)}  [dim]{escape(_said(one.metadata))}[/dim]"
-        )
+        console.print(Text.assemble((f"{number}  {one.source}", "bold"), f"  {one.title}  ", (_said(one.metadata), "dim")))
         text = " ".join(one.text.split())
-        console.print(f"   {text[:_EXCERPT]}{'...' if len(text) > _EXCERPT else ''}", markup=False)
+        console.print(f"   {text[:_EXCERPT]}{'...' if len(text) > _EXCERPT else ''}")
 
 
 def explain_table(passages: Sequence[Passage], settings: SearchSettings, mode: SearchMode | None) -> Table:
@@ -134,7 +132,7 @@ def explain_table(passages: Sequence[Passage], settings: SearchSettings, mode: S
         table.add_column(heading, justify="right")
     for one in passages:
         table.add_row(
-            escape(one.source),
+            one.source,
             f"{one.score:.4f}",
             f"#{one.dense_rank}" if one.dense_rank else "-",
             f"{one.similarity:.3f}",

@@ -8,6 +8,7 @@ from pathlib import Path
 from hatrack.answering.assistant import Assistant
 from hatrack.answering.rewrite import ANSWER_TOKENS, Rewritten
 from hatrack.cli.screen import progress_console
+from hatrack.core.aside import aside
 from hatrack.core.chat import Message
 from hatrack.core.config_knowledge import RagSettings
 from hatrack.rag.retrieve import Query
@@ -22,7 +23,7 @@ def as_adapter(project: Path, adapter: str, query: Query) -> tuple[Query, Rewrit
         AdapterNotFound: no such adapter. Others: see ``Assistant.generate``.
     """
     console = progress_console()
-    assistant = Assistant.open(project, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    assistant = Assistant.open(project, report=aside(console))
     assistant.check_name(adapter)
     name = adapter.partition("@")[0]
     rag = assistant.knowledge.settings(name) or RagSettings()

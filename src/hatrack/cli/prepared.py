@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 
 from hatrack.data.manifest import DataManifest, StepRecord
@@ -22,17 +21,17 @@ def prepared_table(name: str, manifest: DataManifest, files: Sequence[Path], rep
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for source in manifest.sources:
-        table.add_row(escape(source.file), escape(f"{source.format}, layout {source.layout}: {source.reason}"))
+        table.add_row(source.file, f"{source.format}, layout {source.layout}: {source.reason}")
     for step in manifest.steps:
-        table.add_row(step.step, escape(_words(step)))
+        table.add_row(step.step, _words(step))
     splits = ", ".join(f"{split.rows:,} {part}" for part, split in manifest.splits.items())
     table.add_row("splits", splits + (f"; {manifest.rejected:,} rows left out" if manifest.rejected else ""))
     if manifest.licence:
-        table.add_row("licence", escape(manifest.licence))
+        table.add_row("licence", manifest.licence)
     table.add_row("digest", manifest.digest[:12])
     if repeated < len(manifest.steps):
         table.add_row("unchanged", f"{len(manifest.steps) - repeated} of {len(manifest.steps)} steps, not repeated")
-    table.add_row("written", escape(f"{files[0].parent}: " + ", ".join(file.name for file in files)))
+    table.add_row("written", f"{files[0].parent}: " + ", ".join(file.name for file in files))
     return table
 
 
@@ -46,7 +45,7 @@ def change_table(manifest: DataManifest) -> Table | None:
         table.add_column(heading, justify="right" if heading == "row" else "left", overflow="fold")
     for rule in rules:
         for example in rule["examples"][:_LIST]:
-            table.add_row(rule["rule"], f"{example['row']:,}", escape(example["before"]), escape(example["after"]))
+            table.add_row(rule["rule"], f"{example['row']:,}", example["before"], example["after"])
     return table
 
 
@@ -59,7 +58,7 @@ def reply_table(manifest: DataManifest) -> Table | None:
     for heading in ("kind", "kept, or why not", "reply"):
         table.add_column(heading, overflow="fold")
     for reply in replies:
-        table.add_row(reply["kind"], reply["reason"] or "kept", escape(reply["reply"]))
+        table.add_row(reply["kind"], reply["reason"] or "kept", reply["reply"])
     return table
 
 
@@ -69,7 +68,7 @@ def pii_table(name: str, changes: Sequence[tuple[int, Change]]) -> Table:
     for heading in ("row", "type", "country", "sure", "value", "becomes"):
         table.add_column(heading, justify="right" if heading in ("row", "sure") else "left")
     for row, change in changes:
-        table.add_row(f"{row:,}", change.type, change.country or "", f"{change.score:.2f}", escape(change.shown), escape(change.becomes))
+        table.add_row(f"{row:,}", change.type, change.country or "", f"{change.score:.2f}", change.shown, change.becomes)
     return table
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
 from hatrack.core.lineage import Comparison, Score
@@ -19,7 +18,7 @@ _SIGNIFICANT = 0.05
 def score_table(name: str, rows: int, labels: Sequence[str], found: Sequence[Scored], confidence: float) -> Table:
     """One line for each metric."""
     kind = f", {len(labels)} labels" if labels else ", free text"
-    table = Table(title=escape(f"{name}: {rows:,} rows{kind}"), title_justify="left")
+    table = Table(title=f"{name}: {rows:,} rows{kind}", title_justify="left")
     table.add_column("metric")
     table.add_column("figure", justify="right")
     table.add_column(f"{confidence:.0%} interval", justify="right")
@@ -30,7 +29,7 @@ def score_table(name: str, rows: int, labels: Sequence[str], found: Sequence[Sco
 
 def comparison_table(name: str, differences: Sequence[Comparison]) -> Table:
     """One line for each metric: the first file minus the second."""
-    table = Table(title=escape(f"{name} minus {differences[0].base}"), title_justify="left")
+    table = Table(title=f"{name} minus {differences[0].base}", title_justify="left")
     for heading in ("metric", "difference", "interval", "p"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for one in differences:
@@ -49,7 +48,7 @@ def slice_table(metric: str, parts: Sequence[Slice]) -> Table:
         words = [f"fewer than {FEW} rows"] if one.small else []
         words += ["differs from the rest"] if one.p < _SIGNIFICANT else []
         style = "red" if one.p < _SIGNIFICANT else "dim" if one.small else ""
-        value = escape(one.value) or "(empty)"
+        value = one.value or "(empty)"
         table.add_row(
             one.column,
             value,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,5 +42,7 @@ def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
     quiet = not world().main
-    console = Console(stderr=stderr, highlight=False, quiet=quiet)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, quiet=quiet, width=_WIDTH)
+    # no markup: a path, a label or a row may hold [brackets], and what is coloured says so by its style
+    make = partial(Console, stderr=stderr, highlight=False, markup=False, emoji=False, quiet=quiet)
+    console = make()
+    return console if console.is_terminal else make(width=_WIDTH)

@@ -43,7 +43,7 @@ def stream(
     progress = progress_console()
 
     def say(line: str) -> None:
-        progress.print(line, style="dim", markup=False)
+        progress.print(line, style="dim")
 
     at = TableProject.open(project, name.partition("@")[0], say)
     with StepBar(name, progress) as bar:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from hatrack.core.figures import metric_words, p_words
 from hatrack.core.lineage import Comparison, EvalReport, Kept, Score, SystemScores
@@ -66,7 +67,7 @@ def summary_table(reports: list[EvalReport], title: str) -> Table:
             f"{gain.interval.low:+.3f} to {gain.interval.high:+.3f}",
             p_words(gain.p_value),
             f"{adapter.scores['format'].value:.3f}" if "format" in adapter.scores else "-",
-            "[green]better than the base[/green]" if report.passed else "[red]not proven[/red]",
+            Text("better than the base", "green") if report.passed else Text("not proven", "red"),
         )
     return table
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatrack.cli.screen import progress_console
+from hatrack.core.aside import aside
 
 if TYPE_CHECKING:
     from hatrack.tabular.model import TableModel
@@ -33,7 +34,7 @@ def opened(project: Path, reference: str, file: Path, history: Path | None) -> t
     from hatrack.workflows.table_texts import TableTexts
 
     console = progress_console()
-    texts = TableTexts(at, read_config(project), registry, lambda line: console.print(f"[dim]{line}[/dim]"))
+    texts = TableTexts(at, read_config(project), registry, aside(console))
     return model, model.completed(table, before, texts.read)
 
 

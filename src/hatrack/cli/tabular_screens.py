@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from hatrack.core.lineage import EvalReport, Score
 
@@ -75,16 +76,16 @@ def reasons_table(one: Explanation, most: int, changes: Sequence[tuple[Change, .
     table.add_column("column")
     table.add_column("value")
     table.add_column(f"contribution ({one.unit})", justify="right")
-    table.add_row("[dim]mean of training[/dim]", "", f"{one.start:+.3f}")
+    table.add_row(Text("mean of training", "dim"), "", f"{one.start:+.3f}")
     for reason in one.reasons[:most]:
         table.add_row(reason.column, reason.value, f"{reason.contribution:+.3f}")
     rest = one.reasons[most:]
     if rest:
-        table.add_row(f"[dim]{len(rest)} others[/dim]", "", f"{sum(reason.contribution for reason in rest):+.3f}")
-    table.add_row("[bold]sum[/bold]", "", f"[bold]{one.margin:+.3f}[/bold]")
+        table.add_row(Text(f"{len(rest)} others", "dim"), "", f"{sum(reason.contribution for reason in rest):+.3f}")
+    table.add_row("sum", "", f"{one.margin:+.3f}", style="bold")
     for number, change in enumerate(changes):
         words = " and ".join(f"{c.column} {c.now} -> {c.instead}" for c in change)
-        table.add_row("[dim]would change it:[/dim]" if not number else "[dim]or:[/dim]", words, "")
+        table.add_row(Text("would change it:" if not number else "or:", "dim"), words, "")
     return table
 
 

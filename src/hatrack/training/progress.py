@@ -33,7 +33,7 @@ class LiveBar(TrainerCallback):
         """Rows done of the pass through frozen blocks, before the first step."""
         if self._bar is None:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TextColumn("rows through the frozen blocks, left"),
@@ -50,7 +50,7 @@ class LiveBar(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("loss {task.fields[loss]}  validation {task.fields[eval_loss]}"),

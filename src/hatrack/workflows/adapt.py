@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hatrack.core.aside import aside
 from hatrack.core.config import AdapterConfig, ProjectConfig
 from hatrack.core.config_file import read_config
 from hatrack.core.errors import ConfigError
@@ -60,7 +61,7 @@ class Workbench:
         team = processes()
         team.check_folder(project.state)
         with team.first():
-            files = open_base(project.base_spec(config.base), report=lambda line: console.print(f"[dim]{line}[/dim]"))
+            files = open_base(project.base_spec(config.base), report=aside(console))
             return cls(project, config, Registry(project), console, files)
 
     def adapter(self, name: str) -> AdapterConfig:
@@ -87,7 +88,7 @@ class Workbench:
     def prepare(self, name: str) -> Prepared:
         """Read, check and split the data of one adapter."""
         config, rejects = self.adapter(name), self.project.rejects / f"{name}.jsonl"
-        tools = Tools(lambda line: self.console.print(f"[dim]{line}[/dim]"))
+        tools = Tools(aside(self.console))
         with processes().first(), StepBar(name, self.console) as bar:
             prepared = prepare(config, self.project.root, rejects, progress=bar.update, tools=tools)
         for note in prepared.notes:
@@ -195,7 +196,7 @@ class Workbench:
             prepared.record.test_digest,
             self.config.gate,
             manifest.seed,
-            lambda line: self.console.print(f"[dim]{manifest.name}: {line}[/dim]"),
+            lambda line: aside(self.console)(f"{manifest.name}: {line}"),
             parent.digest if parent else None,
             hosted,
         )

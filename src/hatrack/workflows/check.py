@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.markup import escape
 
+from hatrack.core.aside import aside
 from hatrack.core.config import AdapterConfig
 from hatrack.core.errors import DataError, RowErrors
 from hatrack.data.duplicates.clusters import clusters
@@ -237,7 +237,7 @@ def _embedding(bench: Workbench) -> Embed:
             if left < 0:
                 rows = rows[:count]
                 break
-        bench.console.print(f"[dim]embedding {len(rows):,} texts[/dim]")
+        aside(bench.console)(f"embedding {len(rows):,} texts")
         encoder = load_module(bench.files)
         out = torch.empty(len(rows), int(encoder.config.hidden_size))  # type: ignore[union-attr, arg-type]  # transformers modules carry a config
         with torch.inference_mode():
@@ -257,7 +257,7 @@ def _overlap(file: Path, train: Sequence[Example], config: AdapterConfig, quote:
         found = overlaps(column(train, "text"), column(part.rows, "text"), config.checks.near_duplicates, bar.update)
     for count, what in ((part.invalid, "invalid rows"), (part.left_out, "rows that a rule under prepare leaves out")):
         if count:
-            bench.console.print(f"[yellow]{escape(file.name)}: {count:,} {what} were not compared[/yellow]")
+            bench.console.print(f"{file.name}: {count:,} {what} were not compared", style="yellow", markup=False)
     return overlap(file.name, train, part.rows, [(one.index, one.other) for one in found], quote)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hatrack.core.aside import aside
 from hatrack.core.checks import GENERAL, SAFETY, CheckReport
 from hatrack.core.lineage import Manifest
 from hatrack.data.prepare import Prepared
@@ -29,5 +30,5 @@ def complete_checks(bench: Workbench, manifest: Manifest, prepared: Prepared) ->
 
 
 def _make(bench: Workbench, manifest: Manifest, prepared: Prepared, check: str) -> CheckReport:
-    bench.console.print(f"[dim]{manifest.name}: checking {check}[/dim]")
+    aside(bench.console)(f"{manifest.name}: checking {check}")
     return check_safety(bench, manifest, prepared) if check == SAFETY else check_general(bench, manifest)

@@ -18,6 +18,7 @@ import numpy as np
 
 from hatrack.answering.request_log import LoggedRequest, read_requests
 from hatrack.answering.route import routed_text
+from hatrack.core.aside import aside
 from hatrack.core.atomic import STAGING
 from hatrack.core.errors import DataFileError, EvaluationError
 from hatrack.core.lineage import Manifest
@@ -62,7 +63,7 @@ def find_drift(bench: Workbench, manifest: Manifest, *, file: Path | None = None
     embedder = _embedder(bench)
     path = bench.registry.attached(REFERENCE).get(manifest.digest)
     if path is None:
-        bench.console.print(f"[dim]{manifest.name}@{manifest.version} has no reference yet: it is made of the adapter's data[/dim]")
+        aside(bench.console)(f"{manifest.name}@{manifest.version} has no reference yet: it is made of the adapter's data")
         make_reference(bench, manifest)
         path = bench.registry.attached(REFERENCE)[manifest.digest]
     reference = Sample.load(path)

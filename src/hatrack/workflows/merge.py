@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hatrack.core.aside import aside
 from hatrack.core.atomic import STAGING, storage_errors
 from hatrack.core.digest import canonical_json, sha256_json
 from hatrack.core.errors import AdapterBroken, AdapterMismatch, ConfigError
@@ -91,7 +92,7 @@ def merge(bench: Workbench, request: MergeRequest) -> Manifest:
     _check_fit(bench, parts)
     module: Any = load_module(bench.files)
     for part in parts:
-        bench.console.print(f"[dim]{request.name}: {part.manifest.name}@{part.manifest.version} alone comes out as it went in?[/dim]")
+        aside(bench.console)(f"{request.name}: {part.manifest.name}@{part.manifest.version} alone comes out as it went in?")
         _check_identity(merger, part, module)
     merged = merge_adapters(
         merger, [part.weights for part in parts], [part.weight for part in parts], request.rank, request.density, request.seed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from hatrack.core.aside import aside
 from hatrack.core.errors import DataError, MissingExtra
 from hatrack.core.lineage import EvalReport, Kept, Manifest
 from hatrack.data.prepare import Prepared
@@ -62,7 +63,7 @@ def kept_of(bench: Workbench, manifest: Manifest, parent: Manifest, prepared: Pr
     if prepared.record.test_digest != parent.data.test_digest:
         note = f"{name} was trained beside other test rows than {parent.name} has now; it may have learned some of these"
         bench.console.print(note, style="yellow", markup=False, soft_wrap=True)
-    bench.console.print(f"[dim]{manifest.name}: and {name}, on its {len(test)} test rows[/dim]")
+    aside(bench.console)(f"{manifest.name}: and {name}, on its {len(test)} test rows")
     host, rules = bench.hosting(manifest, parent), bench.config.gate
     return measure_kept(host, manifest.digest, parent.digest, name, test, prepared.record.test_digest, rules, manifest.seed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hatrack.core.aside import aside
 from hatrack.core.config import ProjectConfig
 from hatrack.core.errors import HatrackError
 from hatrack.core.lineage import Manifest
@@ -34,7 +35,7 @@ def promote_measured(bench: Workbench, manifest: Manifest, *, override: str = ""
         PromotionRefused: as ``hatrack.registry.promote`` does.
     """
     if wants_measuring(bench.registry, bench.config, manifest):
-        bench.console.print(f"[dim]{_in_8_bits(bench, manifest, prepared)}[/dim]")
+        aside(bench.console)(_in_8_bits(bench, manifest, prepared))
     return promote(bench.registry, f"{manifest.name}@{manifest.version}", override=override, rules=bench.config.gate)
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hatrack.answering.content import ContentIndex
 from hatrack.answering.route import routed_text
+from hatrack.core.aside import aside
 from hatrack.core.atomic import STAGING
 from hatrack.core.config_route import RoutingSettings
 from hatrack.core.errors import DataFileError
@@ -70,7 +71,7 @@ def learn_content(bench: Workbench, names: Sequence[str]) -> list[Learned]:
     for manifest in manifests:
         splits = bench.prepare(manifest.name).splits
         own, held_out, test = (_texts(part) for part in (splits.train, splits.validation, splits.test))
-        bench.console.print(f"[dim]{manifest.name}: embedding {len(own) + len(held_out) + len(test):,} inputs[/dim]")
+        aside(bench.console)(f"{manifest.name}: embedding {len(own) + len(held_out) + len(test):,} inputs")
         profile = learn_profile(embed(own), embed(held_out), foreign, settings, embed.fingerprint)
         learned.append((manifest, profile))
         tests.append(embed(test))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hatrack.core.aside import aside
 from hatrack.core.atomic import write_text
 from hatrack.core.lineage import Comparison
 from hatrack.data.prepare import Prepared
@@ -61,7 +62,7 @@ def side_by_side(
     folder = bench.project.runs / f"{name}#eval"
     found, files = [], []
     for answerer in answerers:
-        bench.console.print(f"[dim]{answerer.name}: {len(test)} rows[/dim]")
+        aside(bench.console)(f"{answerer.name}: {len(test)} rows")
         predictions = _answered(answerer, test, columns)
         files.append(folder / f"{_as_file(answerer.name)}.jsonl")
         texts = zip(predictions.ids, predictions.given, predictions.expected, predictions.columns, strict=True)

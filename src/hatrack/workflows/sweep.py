@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from hatrack.core.atomic import storage_errors
 from hatrack.core.config import AdapterConfig
@@ -85,7 +85,7 @@ def sweep(bench: Workbench, name: str) -> SweepResult:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _only_one(folder), (folder / "log.txt").open("a", encoding="utf-8") as log:
-        search = _Search(bench, name, config, prepared, space, folder, Console(file=log, width=140))
+        search = _Search(bench, name, config, prepared, space, folder, Console(file=log, width=140, markup=False))
         chosen = search.run()
         plot = draw_sweep(folder / "sweep.png", search.trials, chosen, search.score, search.higher_is_better, name)
         quiet = replace(bench, console=search.log)
@@ -150,7 +150,7 @@ class _Search:
         outcome = self._records.find(key)
         label = f"{self._name}: rung {rung.number} of {rung.of}, trial {trial.number}: {trial.settings}"
         if outcome is None:
-            with self._bench.console.status(label):
+            with self._bench.console.status(Text(label)):
                 outcome = self._records.keep(key, self._outcome(trial, rung, config, key))
             again = ""
         else:
@@ -158,8 +158,8 @@ class _Search:
         trial.outcomes.append(outcome)
         self._spent += outcome.seconds
         self._epochs += outcome.epochs
-        said = f"[red]failed: {escape(outcome.failed)}[/red]" if outcome.failed else f"{self.score} {outcome.score:.3f}"
-        self._bench.console.print(f"{label}: {said}, {outcome.seconds:.0f} s{again}{self._left()}", soft_wrap=True)
+        said = (f"failed: {outcome.failed}", "red") if outcome.failed else f"{self.score} {outcome.score:.3f}"
+        self._bench.console.print(Text.assemble(f"{label}: ", said, f", {outcome.seconds:.0f} s{again}{self._left()}"), soft_wrap=True)
 
     def _outcome(self, trial: Trial, rung: Rung, config: AdapterConfig, key: str) -> Outcome:
         if self._records.gave_up(key):
@@ -216,7 +216,7 @@ class _Search:
     def _introduce(self) -> None:
         print_ = self._bench.console.print
         for note in self._space.notes:
-            print_(f"[yellow]{self._name}: {escape(note)}[/yellow]", soft_wrap=True)
+            print_(f"{self._name}: {note}", style="yellow", markup=False, soft_wrap=True)
         epochs = self._config.train.epochs
         rungs = ", then ".join(f"{rung.places} for {epochs * rung.share:.2g} epochs" for rung in self._rungs)
         print_(f"{self._name}: sweep over {len(self._space.others) + 1} settings: {rungs}; by {self.score}", soft_wrap=True)

@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from hatrack.core.aside import aside
 from hatrack.core.atomic import STAGING, storage_errors
 from hatrack.core.chat import Message
 from hatrack.core.config import Task
@@ -76,7 +77,7 @@ def take_in(bench: Workbench, wish: Incoming) -> tuple[Manifest, EvalReport | No
         AdapterMismatch: it belongs to another base or template (F19, F06).
     """
     _check_wish(bench, wish)
-    source = find_adapter(wish.spec, lambda line: bench.console.print(f"[dim]{line}[/dim]"))
+    source = find_adapter(wish.spec, aside(bench.console))
     prepared = bench.prepare(wish.name) if wish.name in bench.config.adapters else None
     start = time.monotonic()
     state = bench.project.state

@@ -35,7 +35,7 @@ def take_over(path: Path, root: Path, console: Console, *, accept: bool) -> None
     config, unmatched = convert(text)
     decides = [one for one in unmatched if one.decides]
     for one in unmatched:
-        console.print(f"[{'yellow' if one.decides else 'dim'}]{path.name}: {one.key}: {one.reason}[/]")
+        console.print(f"{path.name}: {one.key}: {one.reason}", style="yellow" if one.decides else "dim", markup=False)
     if decides and not accept:
         raise ConfigError(
             f"keys of {path.name} have no counterpart; another model would be trained",

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from hatrack.core.aside import aside
 from hatrack.core.config_file import read_config
 from hatrack.core.config_watch import Schedule
 from hatrack.core.errors import ConfigError, HatrackError
@@ -77,7 +78,7 @@ class Watch:
             ) from error
 
     def _run(self, schedule: Schedule, now: float) -> Ran:
-        self._console.print(f"[dim]{schedule.job} of {schedule.adapter}[/dim]")
+        aside(self._console)(f"{schedule.job} of {schedule.adapter}")
         version, retrained = "", ""
         try:
             bench = Workbench.open(self._root, self._console)  # a worker lives for months; each job begins with nothing loaded

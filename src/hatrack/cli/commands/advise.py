@@ -23,6 +23,8 @@ def run(
 ) -> None:
     from dataclasses import asdict
 
+    from rich.text import Text
+
     from hatrack.workflows.advise import Situation, advise
 
     said = {"task": task, "rows": rows, "labels": labels, "facts": facts, "gpu": gpu, "explainable": explainable, "may_leave": may_leave}
@@ -32,7 +34,7 @@ def run(
         print_json(asdict(advice))
         return
     console = result_console()
-    console.print(f"begin with [bold green]{advice.approach}[/bold green]")
+    console.print(Text.assemble("begin with ", (advice.approach, "bold green")))
     for reason in advice.reasons:
         console.print(f"  {reason}", soft_wrap=True)
     if advice.also:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
+from hatrack.core.aside import aside
 
 
 def run(
@@ -35,7 +36,7 @@ def run(
     from hatrack.cli.grounded import show_grounded
 
     console = progress_console()
-    assistant = Assistant.open(project, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    assistant = Assistant.open(project, report=aside(console))
     asked = KnowledgeWish(tuple(collection or ()), read_filter(where), as_of)
     wish = assistant.knowledge.wanted(adapter.partition("@")[0], asked if kb or (kb is None and asked != KnowledgeWish()) else kb)
     if wish is not None:
@@ -51,4 +52,4 @@ def run(
         return
     typer.echo(reply.text)
     if not reply.stopped:
-        console.print(f"[dim]cut at {reply.answer_tokens} tokens; see --max-new-tokens[/dim]")
+        aside(console)(f"cut at {reply.answer_tokens} tokens; see --max-new-tokens")

@@ -40,6 +40,6 @@ def run(
         print_json(record.model_dump(mode="json"))
         return
     console.print(f"{out}: {out.stat().st_size:,} bytes, {len(record.files)} files, {len(record.versions)} versions")
-    console.print(f'  there: pip install "{record.requirement}"', markup=False)
+    console.print(f'  there: pip install "{record.requirement}"')
     for line in record.left_out:
-        console.print(f"  {line}", style="yellow", markup=False)
+        console.print(f"  {line}", style="yellow")

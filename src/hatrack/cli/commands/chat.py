@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hatrack.cli.screen import ProjectOption, progress_console, result_console
+from hatrack.core.aside import aside
 
 
 def run(
@@ -19,6 +20,8 @@ def run(
     temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the most likely token.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 256,
 ) -> None:
+    from rich.text import Text
+
     from hatrack.answering.assistant import Assistant
     from hatrack.answering.reply import ask_grounded
     from hatrack.cli.grounded import show_grounded
@@ -26,9 +29,9 @@ def run(
     from hatrack.core.errors import HatrackError
 
     console = progress_console()
-    assistant = Assistant.open(project, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    assistant = Assistant.open(project, report=aside(console))
     assistant.check_name(adapter)
-    console.print(f"Talking with [bold]{adapter}[/bold]. /use NAME switches the adapter, /new forgets, /quit ends.")
+    console.print(Text.assemble("Talking with ", (adapter, "bold"), ". /use NAME switches the adapter, /new forgets, /quit ends."))
     turns: list[Message] = []
     while True:
         try:
@@ -44,7 +47,7 @@ def run(
                 assistant.check_name(line[5:].strip())
                 adapter = line[5:].strip()
             except HatrackError as error:
-                console.print(f"Error: {error}", markup=False)
+                console.print(f"Error: {error}")
         elif line.startswith("/"):
             console.print("Commands: /use NAME, /new, /quit")
         elif line:
@@ -66,6 +69,6 @@ def run(
                     show_grounded(result_console(), grounded, answer)
             except HatrackError as error:
                 turns.pop()
-                console.print(f"Error: {error}", markup=False)
+                console.print(f"Error: {error}")
                 continue
             turns.append(Message("assistant", answer))

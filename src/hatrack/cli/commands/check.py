@@ -18,7 +18,7 @@ def run(
     against: Annotated[Path | None, typer.Option(help="Name the training rows that also stand in this evaluation file.")] = None,
     json: JsonOption = False,
 ) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from hatrack.cli.quality import quality_lines
     from hatrack.cli.tokens import token_lines
@@ -42,6 +42,6 @@ def run(
         for line in (*quality_lines(finding.report), *token_lines(finding.shown)):
             console.print(line)
     for name, refusal in refusals[:-1]:
-        progress.print(f"[red]{name}:[/red] {escape(str(refusal))}")  # a column of yours may be called text [en]
+        progress.print(Text.assemble((f"{name}:", "red"), f" {refusal}"))
     if refusals:
         raise refusals[-1][1]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hatrack.cli.screen import ProjectOption, progress_console
+from hatrack.core.aside import aside
 
 _AT_ONCE = 256
 
@@ -25,7 +26,7 @@ def run(
     from hatrack.data.texts import read_texts
 
     console = progress_console()
-    assistant = Assistant.open(project, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    assistant = Assistant.open(project, report=aside(console))
     assistant.check_name(adapter)
     rows = read_texts(file, column)
     lines = []

@@ -27,7 +27,7 @@ def run(
     project: ProjectOption = Path("."),
     json: JsonOption = False,
 ) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from hatrack.cli.approaches import compare_tables
     from hatrack.core.atomic import write_text
@@ -52,14 +52,14 @@ def run(
     for table in compare_tables(found):
         console.print(table)
     for curve in found.curves:
-        console.print(f"{curve.approach}: {curve.verdict}", soft_wrap=True, markup=False)
+        console.print(f"{curve.approach}: {curve.verdict}", soft_wrap=True)
     for note in found.notes:
-        console.print(note, style="yellow", soft_wrap=True, markup=False)
+        console.print(note, style="yellow", soft_wrap=True)
     title = found.recommendation.approach or "nothing: no approach keeps to the wishes"
-    console.print(f"recommended: [bold green]{escape(title)}[/bold green]")
+    console.print(Text.assemble("recommended: ", (title, "bold green")))
     for reason in found.recommendation.reasons:
-        console.print(f"  {reason}", soft_wrap=True, markup=False)
-    console.print(f"page: {target}", soft_wrap=True, markup=False)
+        console.print(f"  {reason}", soft_wrap=True)
+    console.print(f"page: {target}", soft_wrap=True)
     raise typer.Exit(0 if found.recommendation.approach else 1)
 
 

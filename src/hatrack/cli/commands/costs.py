@@ -32,7 +32,6 @@ def run(
 
 
 def _show(found: Costs, period: str) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     console = result_console()
@@ -45,10 +44,10 @@ def _show(found: Costs, period: str) -> None:
         for line in found.lines:
             counts = (f"{value:,}" for value in (line.requests, line.unanswered, line.prompt_tokens, line.answer_tokens))
             cost = "no price" if line.cost is None else f"{line.cost:,.6f}"
-            table.add_row(escape(line.adapter) or "(by address)", escape(line.model), *counts, cost)
+            table.add_row(line.adapter or "(by address)", line.model, *counts, cost)
         console.print(table)
         if any(line.unanswered for line in found.lines):
             console.print("Nobody knows what unanswered requests cost; they count with the most that they can.", style="dim")
     for budget in found.budgets:
         style = "red" if budget.spent >= budget.limit else "yellow" if budget.spent >= 0.8 * budget.limit else ""
-        console.print(f"{budget.place}: {budget.spent:.6g} of {budget.limit:g}", style=style, markup=False)
+        console.print(f"{budget.place}: {budget.spent:.6g} of {budget.limit:g}", style=style)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hatrack.cli.screen import JsonOption, print_json, progress_console, result_console
+from hatrack.core.aside import aside
 
 
 class Action(StrEnum):
@@ -41,7 +42,7 @@ def run(
             allowed="delta make BASE DELTA FOLDER, delta apply BASE DELTA FOLDER, delta verify BASE DELTA",
         )
     console = progress_console()
-    files = open_base(base, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    files = open_base(base, report=aside(console))
     delta: Delta | ParameterDelta
     if action is Action.make and folder is not None:
         delta = make_delta(files, folder, file, rank_energy)

@@ -99,11 +99,11 @@ def _beside(
         console.print(slice_table(found.scores[0].metric.name, found.slices))
     for one, cost in zip(found.names, found.costs, strict=True):
         if cost is not None:
-            console.print(f"1,000 answers of {one} cost {cost:.4g} at the stated price", soft_wrap=True, markup=False)
+            console.print(f"1,000 answers of {one} cost {cost:.4g} at the stated price", soft_wrap=True)
     for one, file in zip(found.names, found.files, strict=True):
-        console.print(f"answers of {one}: {file}", soft_wrap=True, markup=False)
+        console.print(f"answers of {one}: {file}", soft_wrap=True)
     if found.page:
-        console.print(f"page: {found.page}", soft_wrap=True, markup=False)
+        console.print(f"page: {found.page}", soft_wrap=True)
 
 
 def _int8(bench: Workbench, manifest: Manifest, *, json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console
+from hatrack.core.aside import aside
 
 
 def run(
@@ -31,7 +32,7 @@ def run(
     if adapter:
         from hatrack.answering.assistant import Assistant
 
-        assistant = Assistant.open(project, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+        assistant = Assistant.open(project, report=aside(console))
         assistant.check_name(adapter)
 
         def ask(prompt: str) -> str:
@@ -45,6 +46,6 @@ def run(
             typer.echo(text.text)
         if text.faults:
             wrong = "; ".join(f"{fault.kind}: {fault.words}" for fault in text.faults[:4])
-            console.print(f"[yellow]row {one.row}: the template, because what {adapter} wrote is not borne by the facts ({wrong})[/yellow]")
+            console.print(f"row {one.row}: the template, because what {adapter} wrote is not borne by the facts ({wrong})", style="yellow")
     if json:
         print_json(found)

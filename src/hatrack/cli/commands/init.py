@@ -26,7 +26,7 @@ def run(
         from hatrack.workflows.init_table import write_table
 
         path, found = write_table(data, project, name, table, add=add)
-        result_console().print(f"{path} written: {found}\n  next: hatrack table train {name}", markup=False)
+        result_console().print(f"{path} written: {found}\n  next: hatrack table train {name}")
         return
     path, guess = add_adapter(data, project, name) if add else write_project(data, project, name, base)
-    result_console().print(f"{path} written: {guess}\n  next: hatrack check, then hatrack adapt", markup=False)
+    result_console().print(f"{path} written: {guess}\n  next: hatrack check, then hatrack adapt")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
+from hatrack.core.aside import aside
 
 if TYPE_CHECKING:
     from hatrack.evaluation.judge import Agreement
@@ -43,7 +44,7 @@ def run(
             fix="name it with --question COLUMN",
         )
     verdicts = read_verdicts(human) if human else None
-    ask = open_judge(by, project, key_env, send=send, report=lambda line: progress_console().print(f"[dim]{line}[/dim]"))
+    ask = open_judge(by, project, key_env, send=send, report=aside(progress_console()))
     asked = [str(row[question]) for row in first.columns]
     judged = ask_judge(ask, list(zip(asked, first.given, second.given, strict=True)), 0.95, _SEED)
     checked = agreement(dict(zip(first.ids, judged.verdicts, strict=True)), verdicts, 0.95, _SEED) if verdicts else None
@@ -67,7 +68,7 @@ def run(
 def _trust(checked: Agreement | None) -> None:
     console = result_console()
     if checked is None:
-        console.print("[yellow]nobody knows how far to trust this judge: give verdicts of people with --human[/yellow]")
+        console.print("nobody knows how far to trust this judge: give verdicts of people with --human", style="yellow")
         return
     console.print(f"  against people on {checked.rows} rows: {checked.share:.0%} equal, kappa {checked.kappa.value:.2f}; {checked.reason}")
     console.print(f"it may {'' if checked.may_gate else 'not '}decide on a promotion", style="green" if checked.may_gate else "yellow")

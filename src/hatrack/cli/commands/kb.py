@@ -168,7 +168,7 @@ def search(
         if explain:
             if written is not None:
                 said = f"rewritten by {adapter}: {written.query}" if written.query else f"not rewritten by {adapter}: {written.reason}"
-                result_console().print(said, markup=False)
+                result_console().print(said)
             result_console().print(explain_table(passages, kb.settings.search, mode))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
+from hatrack.core.aside import aside
 
 if TYPE_CHECKING:
     from hatrack.api.keys import KeyFile
@@ -47,7 +48,7 @@ def run(
         print_json({"key": key, **entry.model_dump(mode="json")})
         return
     typer.echo(key)
-    progress_console().print(f"[dim]key {name}, tenant {entry.owner}, scopes {', '.join(entry.scopes)}; it is shown only now[/dim]")
+    aside(progress_console())(f"key {name}, tenant {entry.owner}, scopes {', '.join(entry.scopes)}; it is shown only now")
 
 
 def _list(file: KeyFile, *, json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hatrack.cli.screen import ProjectOption, progress_console
+from hatrack.core.aside import aside
 
 
 def run(
@@ -18,5 +19,5 @@ def run(
     from hatrack.api.tools import build_tools
 
     console = progress_console()  # stdout carries the protocol
-    assistant = Assistant.open(project, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    assistant = Assistant.open(project, report=aside(console))
     build_tools(assistant, tenant).run()

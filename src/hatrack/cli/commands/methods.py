@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
+from hatrack.core.aside import aside
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,11 +53,11 @@ def _base(project: Path, spec: str | None) -> BaseModelFiles | None:
     console = progress_console()
     try:
         default = str(ProjectConfig.model_fields["base"].default)
-        return open_base(spec or default, report=lambda line: console.print(f"[dim]{line}[/dim]"))
+        return open_base(spec or default, report=aside(console))
     except ModelError as error:
         if spec is not None:
             raise
-        console.print(f"[yellow]no figures: {error.what}; name a base with --base[/yellow]")
+        console.print(f"no figures: {error.what}; name a base with --base", style="yellow")
         return None
 
 

@@ -17,12 +17,14 @@ def run(
     from dataclasses import asdict
 
     from rich.table import Table
+    from rich.text import Text
 
     from hatrack.cli.tables import summary_table
     from hatrack.workflows.quickstart import run_quickstart
 
     progress = progress_console()
-    progress.print(f"Three adapters on one base, in [bold]{folder}[/bold]. On two cores this takes some minutes the first time.")
+    said = ("Three adapters on one base, in ", (str(folder), "bold"), ". On two cores this takes some minutes the first time.")
+    progress.print(Text.assemble(*said))
     result = run_quickstart(folder, progress)
     if json:
         print_json({"reports": [r.model_dump(mode="json") for r in result.reports], "asked": [asdict(a) for a in result.asked]})

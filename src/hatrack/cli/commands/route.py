@@ -28,6 +28,7 @@ def run(
 
 def _explain(text: str, model: str, tenant: str, attributes: dict[str, str], project: Path, json: bool) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from hatrack.answering.decision import Wanted
     from hatrack.answering.route import Router
@@ -43,7 +44,7 @@ def _explain(text: str, model: str, tenant: str, attributes: dict[str, str], pro
         return
     console = result_console()
     version = f"@{decision.version}" if decision.version else ""
-    console.print(f"[bold]{decision.adapter}{version}[/bold]  by {decision.rule}: {decision.reason}")
+    console.print(Text.assemble((f"{decision.adapter}{version}", "bold"), f"  by {decision.rule}: {decision.reason}"))
     if decision.scores:
         table = Table()
         table.add_column("adapter")

@@ -79,7 +79,7 @@ def run(
     if parts:
         console.print(slice_table(metrics[0].name, parts))
     if page is not None:
-        console.print(f"page: {page}", soft_wrap=True, markup=False)
+        console.print(f"page: {page}", soft_wrap=True)
 
 
 _SEED = 13

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from hatrack.cli.screen import ProjectOption, progress_console
+from hatrack.core.aside import aside
 
 if TYPE_CHECKING:
     from hatrack.serving.service import ModelService
@@ -46,7 +47,7 @@ def run(
     from hatrack.serving.settings import EngineSettings
 
     console = progress_console()
-    service = ModelService(at, config, EngineSettings.of(serve), report=lambda line: console.print(f"[dim]{line}[/dim]"))
+    service = ModelService(at, config, EngineSettings.of(serve), report=aside(console))
     service.start()
     try:
         write_json_logs()

@@ -22,8 +22,8 @@ def train(name: NameArgument, project: ProjectOption = Path("."), json: JsonOpti
     from hatrack.workflows.table_train import train_table
 
     progress = progress_console()
-    at = TableProject.open(project, name, lambda line: progress.print(line, style="dim", markup=False))
-    made = train_table(at, lambda line: progress.print(line, style="dim", markup=False))
+    at = TableProject.open(project, name, lambda line: progress.print(line, style="dim"))
+    made = train_table(at, lambda line: progress.print(line, style="dim"))
     if json:
         print_json({"manifest": made.manifest.model_dump(mode="json"), "report": made.report.model_dump(mode="json")})
         return
@@ -55,9 +55,9 @@ def predict(
     notes = [{"row": note.row, "column": note.column, "note": note.note} for note in prediction.notes]
     console = progress_console()
     for note in prediction.notes[:5]:
-        console.print(f"row {note.row}, column {note.column}: {note.note}", style="yellow", markup=False)
+        console.print(f"row {note.row}, column {note.column}: {note.note}", style="yellow")
     if len(notes) > 5:
-        console.print(f"[yellow]... and {len(notes) - 5} more cells like these[/yellow]")
+        console.print(f"... and {len(notes) - 5} more cells like these", style="yellow")
     if json:
         print_json({"predictions": answers, "notes": notes})
         return
@@ -122,8 +122,8 @@ def compare(
     from hatrack.workflows.table_train import compare_models
 
     progress = progress_console()
-    at = TableProject.open(project, name, lambda line: progress.print(line, style="dim", markup=False))
-    found = compare_models(at, models or [], lambda line: progress.print(line, style="dim", markup=False))
+    at = TableProject.open(project, name, lambda line: progress.print(line, style="dim"))
+    found = compare_models(at, models or [], lambda line: progress.print(line, style="dim"))
     if json:
         print_json({"report": found.report.model_dump(mode="json"), "seconds": found.seconds})
         return

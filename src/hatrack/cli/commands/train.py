@@ -116,6 +116,6 @@ def _sweep(bench: Workbench, names: list[str], *, json: bool) -> None:
             console.print(table)
         console.print(f"{name}@{result.manifest.version}: " + "; ".join(result.report.reasons))
         for line in sweep_lines(result):
-            console.print(line, soft_wrap=True, markup=False)
+            console.print(line, soft_wrap=True)
     if json:
         print_json([sweep_json(result) for result in results])

@@ -37,10 +37,10 @@ def run(
     console.print(f"{file.name}: {len(record.files)} files are as they were signed by {found.signer}")
     console.print(f"  base {record.base}, {', '.join(record.versions)}")
     for line in record.left_out:
-        console.print(f"  {line}", style="yellow", markup=False)
+        console.print(f"  {line}", style="yellow")
     if into is None:
         return
     if (into / "wheels").is_dir():
         command = f'pip install --no-index --find-links {into / "wheels"} "{record.requirement}"'
-        console.print(f"  install: {command}", markup=False, soft_wrap=True)  # to be copied: the extras are no markup
-    console.print(f"  use: hatrack serve --project {into}", markup=False, soft_wrap=True)
+        console.print(f"  install: {command}", soft_wrap=True)  # to be copied: the extras are no markup
+    console.print(f"  use: hatrack serve --project {into}", soft_wrap=True)

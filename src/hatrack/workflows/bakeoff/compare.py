@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 
 from hatrack.core.atomic import storage_errors, write_text
 from hatrack.core.config import AdapterConfig
@@ -69,7 +70,7 @@ def compare(bench: Workbench, name: str, settings: CompareSettings) -> Bakeoff:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with only_one(folder), (folder / "log.txt").open("a", encoding="utf-8") as log:
-        run = _Run(bench, name, settings, prepared, folder, Console(file=log, width=140))
+        run = _Run(bench, name, settings, prepared, folder, Console(file=log, width=140, markup=False))
         for approach in approaches:
             run.attempt(approach)
         found = run.result(start)
@@ -153,7 +154,7 @@ class _Run:
 
     def _try(self, approach: Approach, problem: Problem) -> Attempt:
         label = f"{approach.name} on {len(problem.train):,} rows"
-        with self.bench.console.status(f"{self.name}: {label}"):
+        with self.bench.console.status(Text(f"{self.name}: {label}")):
             attempt = self.attempts.run(approach, problem)
         self._tidy()
         outcome = attempt.outcome

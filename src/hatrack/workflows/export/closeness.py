@@ -60,7 +60,7 @@ def _texts(bench: Workbench, most: int) -> tuple[str, list[str]]:
         try:
             rows = bench.prepare(name).splits.test[:most]
         except DataError as error:  # a base can leave without any data, so it can with data that are gone
-            bench.console.print(f"[yellow]{name}: {error.what}; the embedder is compared on fixed texts[/yellow]")
+            bench.console.print(f"{name}: {error.what}; the embedder is compared on fixed texts", style="yellow", markup=False)
         else:
             if rows:
                 return f"test rows of {name}", [row.text for row in rows]

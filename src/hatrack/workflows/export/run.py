@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hatrack.core.aside import aside
 from hatrack.core.atomic import staged_folder
 from hatrack.core.digest import sha256_file
 from hatrack.core.errors import AdapterMismatch, ConfigError, EvaluationError
@@ -83,7 +84,7 @@ def export(bench: Workbench, reference: str, wish: Wish, measuring: Measuring | 
         parts = exporter.write(source, staging)
         found = []
         for part in parts:
-            bench.console.print(f"[dim]{source.title}: {part.name} written; asking it[/dim]")
+            aside(bench.console)(f"{source.title}: {part.name} written; asking it")
             found.append(_asked(exporter, source, staging, part, probe, measure, wish))
         record = ExportRecord(
             format=wish.format,
