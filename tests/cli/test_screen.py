@@ -27,15 +27,6 @@ def test_results_and_what_is_said_beside_them_keep_brackets(capsys):
     assert shown.err == f"{AWKWARD}\n{AWKWARD}\n"
 
 
-def test_a_config_in_a_folder_with_brackets_is_named_in_full(hatrack, tmp_path):
-    folder = tmp_path / "[red]project[/red]"
-    folder.mkdir()
-    (folder / "rows.csv").write_text("text,label\n" + "".join(f"row {i},{'ab'[i % 2]}\n" for i in range(40)))
-    ran = hatrack("init", str(folder / "rows.csv"), project=folder)
-    assert ran.code == 0, ran.err
-    assert "[red]project[/red]" in (ran.out + ran.err).replace("\n", "")
-
-
 @pytest.mark.parametrize("room", ["cli", "workflows", "training"])
 def test_no_text_is_written_in_markup_that_nothing_reads(room):
     tag = re.compile(r"\[/?(dim|bold|red|green|yellow|cyan|italic)( \w+)?\]|\[/\]")

@@ -53,7 +53,7 @@ def die(monkeypatch, part, step, *, behind):
     monkeypatch.setattr(owner, part, dying)
 
 
-PLACES = [*((part, False, STEPS) for part in PARTS), ("save_model", True, STEPS), ("seal", True, STEPS), ("seal", False, [3])]
+PLACES = [*((part, False, STEPS) for part in PARTS), ("save_model", True, STEPS), ("seal", True, STEPS)]
 
 
 @pytest.mark.parametrize(("part", "behind", "steps"), PLACES)
@@ -68,6 +68,14 @@ def test_F12_died_between_two_files_of_a_checkpoint(pair, monkeypatch, drawn, pa
     last = step if part == "seal" and behind else step - 3
     assert (whole.name if whole else "checkpoint-0") == f"checkpoint-{last}"
     assert train_and_register(torn).digest == expected, f"died in the checkpoint of step {step}"
+
+
+def test_F12_the_last_whole_checkpoint_stays_until_the_next_is_sealed(make_project, monkeypatch):
+    torn = make_project(train={**RUN, "learning_rate": 1e-12})  # nothing is learned: the best one is the first
+    die(monkeypatch, "seal", 9, behind=False)
+    with pytest.raises(Died):
+        train_and_register(torn)
+    assert latest_sealed(run_folder(torn)).name == "checkpoint-6"
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "trainer_state.json", "complete.json"])

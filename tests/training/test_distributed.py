@@ -7,65 +7,23 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from conftest import label_rows
+from divided_training import CONFIGS, assert_same_training, one_and_several, result
 from hatrack.core.project import Project
-from hatrack.core.run_folder import read_events
 from hatrack.registry.store import Registry
 from hatrack.training.checkpoint import latest_sealed
 from launched import end_at, together
-from tiny_training import run_folder, train_and_register
-
-CONFIGS = Path(__file__).resolve().parents[2] / "examples" / "accelerate"
-# answers of very unequal length, so that a mean of means would differ from the mean; 41 training rows
-ROWS = label_rows(52, ("red", "green as the river and the tree and the stone of the bird", "blue"))
-RUN = {"epochs": 2, "learning_rate": 0.003, "max_length": 128, "base_dropout": "off"}
-CASES = {
-    # each process makes half of the passes of a step; the main one computes the frozen blocks
-    "causal": ("classify-by-text", {"batch_size": 3, "accumulation": 4}, {"last_layers": 1}),
-    # each process takes half of the rows of a pass; the last step of an epoch has one row, so one process has none
-    "encoder": ("classify", {"batch_size": 10, "label_smoothing": 0.1, "ema": 0.9}, {}),
-}
-TRAINED = {}  # by case: what one process made of it
+from tiny_training import run_folder
 
 
 @pytest.fixture
 def projects(make_project):
     """``projects(case)``: what one process trains of a case, and a project for several to train the same."""
-
-    def make(case):
-        task, train, keys = CASES[case]
-        one, several = (make_project(task, ROWS, folder=folder, train={**RUN, **train}, **keys) for folder in ("one", "several"))
-        if case not in TRAINED:
-            train_and_register(one)
-            TRAINED[case] = result(one)
-        return TRAINED[case], several
-
-    return make
-
-
-def result(project, name="first"):
-    """Every logged loss, and the weights of the newest version."""
-    registry = Registry(Project(project))
-    manifest = registry.resolve(f"{name}@latest")
-    events = [(event["step"], event.get("loss", event.get("eval_loss"))) for event in read_events(run_folder(project, name))]
-    return events, load_file(registry.folder(manifest) / "adapter_model.safetensors"), manifest
-
-
-def assert_same_training(one, several):
-    (losses, weights, _), (losses_of_several, weights_of_several, _) = one, several
-    assert [step for step, _ in losses] == [step for step, _ in losses_of_several]
-    values = [loss for _, loss in losses]
-    assert values == pytest.approx([loss for _, loss in losses_of_several], abs=1e-5)
-    assert max(values) - min(values) > 1e-3, "nothing was learned, so nothing could differ"
-    assert weights.keys() == weights_of_several.keys()
-    for name, tensor in weights.items():
-        assert torch.allclose(tensor, weights_of_several[name], atol=1e-4), name
+    return partial(one_and_several, make_project)
 
 
 def test_accelerate_launch_trains_what_one_process_does(projects):

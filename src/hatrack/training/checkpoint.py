@@ -6,10 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+from transformers.trainer_utils import rotate_checkpoints
+
 from hatrack.core.atomic import write_text
 from hatrack.core.digest import sha256_file
 
-__all__ = ["SEAL", "latest_sealed", "seal"]
+__all__ = ["SEAL", "latest_sealed", "remove_older", "seal"]
 
 SEAL = "complete.json"
 
@@ -19,6 +21,11 @@ def seal(folder: Path) -> None:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != SEAL]
     digests = {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
     write_text(folder / SEAL, json.dumps(digests, indent=1))
+
+
+def remove_older(run: Path, best: str | None) -> None:
+    """Leave the newest and the best checkpoint of a run. The newest must be sealed: the Trainer itself would do this before."""
+    rotate_checkpoints(str(run), save_total_limit=2, best_model_checkpoint=best)
 
 
 def latest_sealed(run: Path) -> Path | None:

@@ -27,7 +27,7 @@ from hatrack.core.atomic import storage_errors
 from hatrack.core.config_train import TrainSettings
 from hatrack.core.errors import NonFiniteLoss
 from hatrack.training.average import MovingAverage
-from hatrack.training.checkpoint import latest_sealed, seal
+from hatrack.training.checkpoint import latest_sealed, remove_older, seal
 from hatrack.training.engines import divide_again, save_sharded_optimizer
 from hatrack.training.estimate import step_counts
 from hatrack.training.objectives.base import IGNORED, Collate, Item, Trainee
@@ -181,6 +181,7 @@ class Loop(Trainer):
             self._team.wait()  # each process has its generators' state in there
             if self._team.main:
                 seal(run / f"checkpoint-{self.state.global_step}")
+                remove_older(run, self.state.best_model_checkpoint)
         self._team.wait()
 
     def take_over(self, checkpoint: Path) -> bool:
@@ -197,9 +198,12 @@ class Loop(Trainer):
         return True
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        folder = Path(resume_from_checkpoint)
-        read_trained(self._module, folder)
-        self._average.resume(self._module, folder)
+        read_trained(self._module, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint:  # here, because DeepSpeed loads the weights itself
+            self._average.resume(self._module, Path(checkpoint))
 
     def _load_best_model(self) -> None:
         self._keep(Path(str(self.state.best_model_checkpoint)))
@@ -262,7 +266,6 @@ def run_loop(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=2,
         load_best_model_at_end=True,
         restore_callback_states_from_checkpoint=True,  # else early stopping would forget how long it has waited
         metric_for_best_model="eval_loss",

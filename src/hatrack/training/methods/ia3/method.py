@@ -30,7 +30,7 @@ class Ia3(PeftMethod):
         four_bit=True,
     )
     options: type[BaseModel] = Ia3Options
-    rates: ClassVar[dict[Kind, float]] = {"causal": 2e-2, "encoder": 1e-2}
+    rates: ClassVar[dict[Kind, float]] = {"causal": 2e-2, "encoder": 2.5e-3}
 
     def config(self, base: nn.Module, options: BaseModel, kind: Kind) -> tuple[PeftConfig, dict[str, int]]:
         chosen = cast(Ia3Options, options)
