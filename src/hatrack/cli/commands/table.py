@@ -9,6 +9,7 @@ import typer
 
 from hatrack.cli.screen import JsonOption, ProjectOption, print_json, progress_console, result_console
 from hatrack.cli.table_stream import stream
+from hatrack.core.aside import aside
 
 NameArgument = Annotated[str, typer.Argument(help="The table's name in hatrack.yaml.")]
 ReferenceArgument = Annotated[str, typer.Argument(help="NAME (its champion, else its newest version) or NAME@VERSION.")]
@@ -22,8 +23,8 @@ def train(name: NameArgument, project: ProjectOption = Path("."), json: JsonOpti
     from hatrack.workflows.table_train import train_table
 
     progress = progress_console()
-    at = TableProject.open(project, name, lambda line: progress.print(line, style="dim"))
-    made = train_table(at, lambda line: progress.print(line, style="dim"))
+    at = TableProject.open(project, name, aside(progress))
+    made = train_table(at, aside(progress))
     if json:
         print_json({"manifest": made.manifest.model_dump(mode="json"), "report": made.report.model_dump(mode="json")})
         return
@@ -122,8 +123,8 @@ def compare(
     from hatrack.workflows.table_train import compare_models
 
     progress = progress_console()
-    at = TableProject.open(project, name, lambda line: progress.print(line, style="dim"))
-    found = compare_models(at, models or [], lambda line: progress.print(line, style="dim"))
+    at = TableProject.open(project, name, aside(progress))
+    found = compare_models(at, models or [], aside(progress))
     if json:
         print_json({"report": found.report.model_dump(mode="json"), "seconds": found.seconds})
         return

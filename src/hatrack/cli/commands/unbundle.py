@@ -42,5 +42,5 @@ def run(
         return
     if (into / "wheels").is_dir():
         command = f'pip install --no-index --find-links {into / "wheels"} "{record.requirement}"'
-        console.print(f"  install: {command}", soft_wrap=True)  # to be copied: the extras are no markup
+        console.print(f"  install: {command}", soft_wrap=True)
     console.print(f"  use: hatrack serve --project {into}", soft_wrap=True)
