@@ -8,4 +8,4 @@ __all__ = ["DoraOptions"]
 
 
 class DoraOptions(LoraOptions):
-    """As LoRA."""
+    """Rank-r matrices beside chosen linear layers, and a length for each row of their weights."""

@@ -8,4 +8,4 @@ __all__ = ["PrefixOptions"]
 
 
 class PrefixOptions(TokenOptions):
-    """As all virtual tokens."""
+    """How many keys and values stand before a text, in every layer."""

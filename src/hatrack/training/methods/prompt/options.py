@@ -8,4 +8,4 @@ __all__ = ["PromptOptions"]
 
 
 class PromptOptions(TokenOptions):
-    """As all virtual tokens."""
+    """How many embeddings stand before a text."""

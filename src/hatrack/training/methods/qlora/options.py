@@ -8,4 +8,4 @@ __all__ = ["QloraOptions"]
 
 
 class QloraOptions(LoraOptions):
-    """As LoRA."""
+    """Rank-r matrices beside chosen linear layers of a base in 4 bits."""
