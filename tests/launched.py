@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -95,10 +94,3 @@ def end_at(step: int, rank: int, number: int) -> None:
             os.kill(os.getpid(), number)
 
     StopAfterStep.on_step_begin = on_step_begin  # type: ignore[method-assign]  # in this process only
-
-
-if __name__ == "__main__":  # for a real launcher: python -m launched STEP train ...
-    from hatrack.cli.main import main
-
-    end_at(int(sys.argv.pop(1)), int(os.environ["RANK"]), signal.SIGTERM)
-    main()

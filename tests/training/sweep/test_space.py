@@ -89,7 +89,7 @@ def test_settings_become_a_config_that_trains_a_share_of_the_epochs(make_project
     pieces = open_pieces(project)
     [settings] = open_space(pieces.config, pieces.files).others
     short, whole = settings.config(pieces.config, 0.5), settings.config(pieces.config, 1.0)
-    assert (short.method, short.options, short.train.learning_rate) == ("ia3", {}, 0.01)
+    assert (short.method, short.options, short.train.learning_rate) == ("ia3", {}, 0.0025)
     assert (short.train.epochs, whole.train.epochs) == (3, 6)
     assert (short.train.report_to, whole.train.report_to) == ((), ("tensorboard",))
     assert short.data == pieces.config.data
