@@ -35,7 +35,7 @@ def run(
         table.add_column(heading, overflow="fold")
     for asked in result.asked:
         style = "green" if asked.adapter_said == asked.expected else "red"
-        table.add_row(asked.adapter, asked.question, asked.expected, asked.base_said, f"[{style}]{asked.adapter_said}[/{style}]")
+        table.add_row(asked.adapter, asked.question, asked.expected, asked.base_said, Text(asked.adapter_said, style))
     console.print(table)
     console.print(summary_table(result.reports, "test rows: adapter against the best base figure"))
     console.print(
